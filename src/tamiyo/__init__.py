@@ -1,0 +1,4 @@
+"""Grow a neural network while it trains."""
+
+from __future__ import annotations
+

@@ -1,0 +1,60 @@
+"""The exception tree: every refusal a caller can meet, each with one clear line."""
+
+from __future__ import annotations
+
+__all__ = [
+    "ArtifactError",
+    "ConfigError",
+    "InvariantError",
+    "ScheduleError",
+    "ShapeError",
+    "SlotIdError",
+    "StageError",
+    "TamiyoError",
+    "UnknownNameError",
+]
+
+
+class TamiyoError(Exception):
+    """Base of every error Tamiyo raises for a caller's mistake."""
+
+
+class ConfigError(TamiyoError, ValueError):
+    """A setting breaks its rule or contradicts another one."""
+
+
+class UnknownNameError(ConfigError):
+    """A name is in no registry.
+
+    Args:
+        kind: What was looked up, for example ``"task"``.
+        name: The name that was given.
+        known: The names that exist, in the order to print them.
+    """
+
+    def __init__(self, kind: str, name: str, known: list[str]) -> None:
+        super().__init__(f"{kind} must be one of {', '.join(known)}, got {name!r}")
+
+
+class ShapeError(ConfigError):
+    """A tensor or a host has a shape that cannot be used here."""
+
+
+class SlotIdError(ConfigError):
+    """A slot id is not of the form ``r{row}c{col}``, is a duplicate or does not exist."""
+
+
+class StageError(ConfigError):
+    """A stage value is none of the ten valid ones."""
+
+
+class ScheduleError(ConfigError):
+    """A schedule file is not readable or asks for something illegal."""
+
+
+class ArtifactError(TamiyoError):
+    """A run folder or an export is missing, incomplete, altered or in the way."""
+
+
+class InvariantError(TamiyoError, AssertionError):
+    """One of Tamiyo's own promises does not hold: a bug, found by the debug checks."""

@@ -1,0 +1,65 @@
+"""Settings of the engine: how hosts are trained and when training counts as diverged."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from tamiyo.contracts import ConfigError, LifecycleConfig
+
+__all__ = ["EngineConfig", "GovernorConfig"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class GovernorConfig:
+    """When the governor calls an epoch diverged.
+
+    Attributes:
+        window_epochs: Healthy control losses that are remembered.
+        min_epochs: Losses that must be remembered before a spike can be judged.
+        spike_deviations: Standard deviations above the window's mean a spike must exceed.
+        spike_factor: Multiple of the window's mean it must exceed as well.
+        spike_initial_fraction: Multiple of the task's initial loss it must exceed as well.
+    """
+
+    window_epochs: int = 20
+    min_epochs: int = 3
+    spike_deviations: float = 6.0
+    spike_factor: float = 3.0
+    spike_initial_fraction: float = 0.75
+
+    def __post_init__(self) -> None:
+        """Refuse a window that can never be judged."""
+        if not 2 <= self.min_epochs <= self.window_epochs:
+            message = (
+                f"min_epochs must be in [2, window_epochs = {self.window_epochs}], got {self.min_epochs}"
+            )
+            raise ConfigError(message)
+
+
+@dataclass(frozen=True, kw_only=True)
+class EngineConfig:
+    """How a population is trained.
+
+    Attributes:
+        lifecycle: Thresholds and clocks of a seed's life.
+        governor: When training counts as diverged.
+        seed_learning_rate_factor: Multiple of the task's learning rate for uncommitted seeds.
+        max_parameters: Budget for all trainable parameters; ``None`` for no budget.
+        check_invariants: Whether every step asserts Tamiyo's own promises (slower).
+    """
+
+    lifecycle: LifecycleConfig = field(default_factory=LifecycleConfig)
+    governor: GovernorConfig = field(default_factory=GovernorConfig)
+    seed_learning_rate_factor: float = 1.0
+    max_parameters: int | None = None
+    check_invariants: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse factors and budgets without a meaning."""
+        if not self.seed_learning_rate_factor > 0:
+            got = self.seed_learning_rate_factor
+            message = f"seed_learning_rate_factor must be positive, got {got}"
+            raise ConfigError(message)
+        if self.max_parameters is not None and self.max_parameters < 1:
+            message = f"max_parameters must be at least 1, got {self.max_parameters}"
+            raise ConfigError(message)

@@ -1,0 +1,203 @@
+"""One validation of a network together with what it would be without, or with, each of its seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Final
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from tamiyo.contracts import LIVE_STAGES, InteractionReport, PairedDifference, SeedStage
+from tamiyo.model import Overrides, TamiyoModel
+
+__all__ = [
+    "SplitResult",
+    "Validation",
+    "compute_paired_difference",
+    "evaluate_variants",
+    "measure_fossils",
+    "validate",
+]
+
+_CHUNK_SAMPLES: Final = 512
+
+
+@dataclass(frozen=True, kw_only=True)
+class SplitResult:
+    """Outputs of one variant, judged sample by sample.
+
+    Attributes:
+        right: Whether each sample was right, shape [N], bool.
+        losses: Loss of each sample, nats, shape [N], float32.
+    """
+
+    right: Tensor
+    losses: Tensor
+
+    @property
+    def accuracy(self) -> float:
+        """Percent right."""
+        return 100 * float(self.right.double().mean())
+
+    @property
+    def loss(self) -> float:
+        """Mean loss, nats."""
+        return float(self.losses.double().mean())
+
+
+@dataclass(frozen=True, kw_only=True)
+class Validation:
+    """A validation with its counterfactuals.
+
+    Attributes:
+        main: The network as it is.
+        committed: The network with every uncommitted seed off.
+        contributions: Slot id to what its live seed changes.
+        shadow_gains: Slot id to what its incubating seed would change.
+        interactions: Every pair of live seeds.
+    """
+
+    main: SplitResult
+    committed: SplitResult
+    contributions: Mapping[str, PairedDifference]
+    shadow_gains: Mapping[str, PairedDifference]
+    interactions: tuple[InteractionReport, ...]
+
+
+def validate(model: TamiyoModel, inputs: Tensor, targets: Tensor) -> Validation:
+    """Validate a network and its counterfactuals in one pass over the split.
+
+    The variants are: as it is; each live seed off; each pair off; all off; each incubating seed on. They
+    share every computation up to the first slot in which they differ, where the host can be cut.
+
+    Args:
+        model: The model; evaluated in evaluation mode and put back into its mode.
+        inputs: The split's inputs, ``[N, ...]``.
+        targets: Its classes, ``[N]``, int64.
+    """
+    live = [
+        slot_id
+        for slot_id, slot in model.slots.items()
+        if slot.weights and slot.stage in LIVE_STAGES
+    ]
+    off_sets = {frozenset[str]()}
+    for size in (1, 2, len(live)):
+        off_sets |= {frozenset(chosen) for chosen in combinations(live, size)}
+    off_sets = sorted(off_sets, key=lambda chosen: (len(chosen), sorted(chosen)))
+    shadows = model.shadow_overrides()
+    variants: list[Overrides] = [dict.fromkeys(chosen, ()) for chosen in off_sets]
+    variants += [{slot_id: weights} for slot_id, weights in shadows.items()]
+    results = evaluate_variants(model, inputs, targets, variants)
+    without = dict(zip(off_sets, results, strict=False))
+    main = without[frozenset()]
+    return Validation(
+        main=main,
+        committed=without[frozenset(live)],
+        contributions={
+            slot_id: compute_paired_difference(main, without[frozenset({slot_id})])
+            for slot_id in live
+        },
+        shadow_gains={
+            slot_id: compute_paired_difference(result, main)
+            for slot_id, result in zip(shadows, results[len(off_sets) :], strict=True)
+        },
+        interactions=_compute_interactions(without, live),
+    )
+
+
+def measure_fossils(
+    model: TamiyoModel, inputs: Tensor, targets: Tensor
+) -> tuple[SplitResult, dict[str, PairedDifference]]:
+    """Judge the committed network and what each of its fossils is worth.
+
+    Args:
+        model: The model; uncommitted seeds are off throughout.
+        inputs: A split's inputs, ``[N, ...]``.
+        targets: Its classes, ``[N]``, int64.
+
+    Returns:
+        The committed network's result, and seed id to the difference that fossil makes.
+    """
+    stages = {slot_id: slot.stage for slot_id, slot in model.slots.items()}
+    uncommitted: Overrides = {
+        slot_id: () for slot_id, stage in stages.items() if stage in LIVE_STAGES
+    }
+    fossils = [slot_id for slot_id, stage in stages.items() if stage == SeedStage.FOSSILIZED]
+    variants = [uncommitted, *({**uncommitted, slot_id: ()} for slot_id in fossils)]
+    committed, *without = evaluate_variants(model, inputs, targets, variants)
+    worth = {}
+    for slot_id, result in zip(fossils, without, strict=True):
+        seed = model.slots[slot_id].seed
+        if seed is not None:
+            worth[seed.seed_id] = compute_paired_difference(committed, result)
+    return committed, worth
+
+
+def evaluate_variants(
+    model: TamiyoModel, inputs: Tensor, targets: Tensor, variants: Sequence[Overrides]
+) -> list[SplitResult]:
+    """Evaluate several variants of a network on a whole split.
+
+    Args:
+        model: The model; put back into its mode.
+        inputs: The split's inputs, ``[N, ...]``.
+        targets: Its classes, ``[N]``, int64.
+        variants: For each variant, slot id to the weights to use instead of the slot's own.
+
+    Returns:
+        One result per variant.
+    """
+    was_training = model.training
+    model.eval()
+    parts: list[list[tuple[Tensor, Tensor]]] = [[] for _ in variants]
+    with torch.no_grad():
+        for chunk, wanted in _chunks(inputs, targets):
+            for part, outputs in zip(
+                parts, model.execution.run_variants(chunk, variants), strict=True
+            ):
+                losses = functional.cross_entropy(outputs, wanted, reduction="none")
+                part.append((outputs.argmax(dim=1) == wanted, losses))
+    model.train(was_training)
+    return [
+        SplitResult(
+            right=torch.cat([right for right, _ in part]),
+            losses=torch.cat([losses for _, losses in part]),
+        )
+        for part in parts
+    ]
+
+
+def compute_paired_difference(with_it: SplitResult, without_it: SplitResult) -> PairedDifference:
+    """Compare two results on the same samples: mean of the differences and its standard error."""
+    right = 100 * (with_it.right.double() - without_it.right.double())
+    losses = without_it.losses.double() - with_it.losses.double()
+    root = len(right) ** 0.5
+    return PairedDifference(
+        points=float(right.mean()),
+        points_error=float(right.std()) / root,
+        loss=float(losses.mean()),
+        loss_error=float(losses.std()) / root,
+    )
+
+
+def _chunks(inputs: Tensor, targets: Tensor) -> Iterable[tuple[Tensor, Tensor]]:
+    return zip(inputs.split(_CHUNK_SAMPLES), targets.split(_CHUNK_SAMPLES), strict=True)
+
+
+def _compute_interactions(
+    without: Mapping[frozenset[str], SplitResult], live: Sequence[str]
+) -> tuple[InteractionReport, ...]:
+    def accuracy(*off: str) -> float:
+        return without[frozenset(off)].accuracy
+
+    return tuple(
+        InteractionReport(
+            slot_ids=(one, two),
+            points=accuracy() - accuracy(one) - accuracy(two) + accuracy(one, two),
+        )
+        for one, two in combinations(live, 2)
+    )

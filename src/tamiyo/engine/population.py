@@ -1,0 +1,84 @@
+"""Populations: many environments in lockstep behind one interface."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
+
+from torch import nn
+
+from tamiyo.contracts import AdaptationCommand, EventSink, TaskConfig
+from tamiyo.engine.config import EngineConfig
+from tamiyo.engine.member import FinalResult, Member, StepResult
+from tamiyo.tasks import TaskData
+
+__all__ = ["Population", "SequentialPopulation"]
+
+
+class Population(Protocol):
+    """What every executor offers; environment e gives the same bytes whatever runs beside it."""
+
+    def step(self, commands: Sequence[AdaptationCommand]) -> list[StepResult]:
+        """Carry out one command per environment and train each for one epoch."""
+
+    def begin_closing(self) -> None:
+        """Send every uncommitted seed on its way out: the last decision has been made."""
+
+    def judge(self) -> list[FinalResult]:
+        """Judge every committed network on the test split."""
+
+
+class SequentialPopulation:
+    """Trains one environment after the other: works for every host, and is the oracle of faster executors.
+
+    Args:
+        config: The task.
+        data: The task's data, shared by all environments.
+        slots: Slot id to module path.
+        build_network: Builds one host.
+        engine: How to train.
+        run_seed: Seed of the run.
+        environments: Indices of the environments; with ``run_seed`` they decide every random draw.
+        sink: Where events go.
+    """
+
+    def __init__(
+        self,
+        config: TaskConfig,
+        data: TaskData,
+        slots: Mapping[str, str],
+        build_network: Callable[[], nn.Module],
+        *,
+        engine: EngineConfig,
+        run_seed: int,
+        environments: Sequence[int],
+        sink: EventSink,
+    ) -> None:
+        self.members = [
+            Member(
+                config,
+                data,
+                slots,
+                build_network,
+                engine=engine,
+                run_seed=run_seed,
+                environment=environment,
+                sink=sink,
+            )
+            for environment in environments
+        ]
+
+    def step(self, commands: Sequence[AdaptationCommand]) -> list[StepResult]:
+        """Carry out one command per environment and train each for one epoch."""
+        return [
+            member.step(command) for member, command in zip(self.members, commands, strict=True)
+        ]
+
+    def begin_closing(self) -> None:
+        """Send every uncommitted seed on its way out: the last decision has been made."""
+        for member in self.members:
+            member.begin_closing()
+
+    def judge(self) -> list[FinalResult]:
+        """Judge every committed network on the test split."""
+        return [member.judge() for member in self.members]

@@ -1,0 +1,64 @@
+"""What a slot's tensor looks like, found by a probe batch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Self
+
+from torch import Tensor
+
+from tamiyo.contracts import ShapeError
+
+__all__ = ["SlotShape", "Topology"]
+
+
+class Topology(StrEnum):
+    """Kinds of features a seed can work on."""
+
+    CNN = "cnn"
+
+
+@dataclass(frozen=True)
+class SlotShape:
+    """Shape of one sample's features in a slot.
+
+    Attributes:
+        topology: What the axes mean.
+        channels: Channels, the axis a seed's scale runs over.
+        extent: The remaining axes, ``(height, width)`` for a CNN.
+    """
+
+    topology: Topology
+    channels: int
+    extent: tuple[int, ...]
+
+    @classmethod
+    def of(cls, features: Tensor, *, slot_id: str) -> Self:
+        """Read the shape off a probe batch.
+
+        Args:
+            features: Output of the slot's module, shape ``[B, C, H, W]``.
+            slot_id: For the message.
+
+        Raises:
+            ShapeError: If the features are not ``[B, C, H, W]`` of floats, or a single number per sample.
+        """
+        if features.dim() != 4 or not features.is_floating_point() or features[0].numel() < 2:
+            message = (
+                f"features of slot {slot_id} must be floats of shape [B, C, H, W] with at least two "
+                f"numbers per sample, got {features.dtype} of shape {list(features.shape)}"
+            )
+            raise ShapeError(message)
+        _, channels, *extent = features.shape
+        return cls(topology=Topology.CNN, channels=channels, extent=tuple(extent))
+
+    @property
+    def per_sample(self) -> tuple[int, ...]:
+        """Shape without the batch axis."""
+        return (self.channels, *self.extent)
+
+    @property
+    def channel_shape(self) -> tuple[int, ...]:
+        """Shape that broadcasts one number per channel over the features."""
+        return (self.channels, *(1 for _ in self.extent))

@@ -1,0 +1,131 @@
+"""The committed network as a plain module: a host whose slots' modules carry their fossils."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from tamiyo.contracts import AlphaAlgorithm, Blueprint, SeedStage, Style
+from tamiyo.model.blueprints import SeedModule, SlotShape, build_seed_module, compose
+from tamiyo.model.host import TamiyoModel
+from tamiyo.model.randomness import drawing_from
+
+__all__ = ["Fossil", "GrownModule", "detach", "graft", "list_fossils"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fossil:
+    """What was committed in one slot: all that is needed to build it again.
+
+    Attributes:
+        slot_id: The slot.
+        path: Path of the host's module whose output it works on.
+        seed_id: Name the seed had in the run.
+        blueprint: What it is built from.
+        style: How it is composed.
+        alpha: Its influence, in (0, 1].
+        shape: Shape of the features it works on.
+    """
+
+    slot_id: str
+    path: str
+    seed_id: str
+    blueprint: Blueprint
+    style: Style
+    alpha: float
+    shape: SlotShape
+
+
+class GrownModule(nn.Module):
+    """A host's module followed by the seed that was committed behind it.
+
+    Args:
+        module: The host's module.
+        seed: The committed seed's module.
+        algorithm: How the seed is composed.
+        alpha: Its influence, in (0, 1].
+    """
+
+    def __init__(
+        self, module: nn.Module, seed: SeedModule, algorithm: AlphaAlgorithm, alpha: float
+    ) -> None:
+        super().__init__()
+        self.module = module
+        self.seed = seed
+        self._weights = ((algorithm, alpha),)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Run the module and blend in the seed."""
+        return compose(self.module(inputs), self.seed, self._weights)
+
+
+def list_fossils(model: TamiyoModel) -> tuple[Fossil, ...]:
+    """List what has been committed in a model, in the order of its slots."""
+    return tuple(
+        Fossil(
+            slot_id=slot.slot_id,
+            path=slot.path,
+            seed_id=slot.seed.seed_id,
+            blueprint=slot.seed.blueprint,
+            style=slot.seed.schedule.style,
+            alpha=slot.seed.schedule.alpha,
+            shape=slot.shape,
+        )
+        for slot in model.slots.values()
+        if slot.seed is not None and slot.seed.stage == SeedStage.FOSSILIZED
+    )
+
+
+def detach(model: TamiyoModel) -> nn.Module:
+    """Copy the committed network out of a model.
+
+    Uncommitted seeds are left out; the model is not changed.
+
+    Returns:
+        A plain module: the host's code with a :class:`GrownModule` wherever a seed was committed.
+    """
+    network = copy.deepcopy(model.host)
+    modules = {
+        slot_id: copy.deepcopy(slot.seed.module)
+        for slot_id, slot in model.slots.items()
+        if slot.seed is not None
+    }
+    for fossil in _deepest_first(list_fossils(model)):
+        _wrap(network, fossil, modules[fossil.slot_id])
+    return network
+
+
+def graft(host: nn.Module, fossils: Iterable[Fossil], generator: torch.Generator) -> nn.Module:
+    """Build a structure from scratch: fresh seeds of the fossils' kind put into a host.
+
+    Args:
+        host: The host; it is changed and returned.
+        fossils: What to build.
+        generator: Owned generator the seeds' initial weights are drawn from.
+
+    Returns:
+        The network; at birth it computes what the host computes.
+    """
+    for fossil in _deepest_first(fossils):
+        gated = fossil.style.algorithm == AlphaAlgorithm.GATE
+        with drawing_from(generator):
+            module = build_seed_module(fossil.blueprint, fossil.shape, gated=gated)
+        _wrap(host, fossil, module)
+    return host
+
+
+def _deepest_first(fossils: Iterable[Fossil]) -> list[Fossil]:
+    """Order fossils so that wrapping one does not move the path of another."""
+    return sorted(fossils, key=lambda fossil: (-fossil.path.count("."), fossil.path))
+
+
+def _wrap(network: nn.Module, fossil: Fossil, module: SeedModule) -> None:
+    grown = GrownModule(
+        network.get_submodule(fossil.path), module, fossil.style.algorithm, fossil.alpha
+    )
+    grown.train(network.training)
+    network.set_submodule(fossil.path, grown)

@@ -1,0 +1,45 @@
+"""Owned randomness for layers that can only draw from PyTorch's global generator.
+
+Initializers and dropout take no generator argument, so an environment lends its own state to the global
+generator for the length of a ``with`` block and takes it back afterwards.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import nn
+
+__all__ = ["drawing_from", "preserving_buffers"]
+
+
+@contextmanager
+def drawing_from(generator: torch.Generator) -> Iterator[None]:
+    """Draw from ``generator`` wherever the block would draw from the global CPU generator.
+
+    Args:
+        generator: An owned CPU generator; it advances by what the block draws.
+
+    The global generator is left exactly as it was.
+    """
+    outside = torch.random.get_rng_state()
+    torch.random.set_rng_state(generator.get_state())
+    try:
+        yield
+    finally:
+        generator.set_state(torch.random.get_rng_state())
+        torch.random.set_rng_state(outside)
+
+
+@contextmanager
+def preserving_buffers(module: nn.Module) -> Iterator[None]:
+    """Put back every buffer of ``module`` that the block changes, running statistics above all."""
+    kept = [(buffer, buffer.clone()) for buffer in module.buffers()]
+    try:
+        yield
+    finally:
+        with torch.no_grad():
+            for buffer, before in kept:
+                buffer.copy_(before)
