@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from tamiyo.contracts.errors import ConfigError
 from tamiyo.contracts.lifecycle import LifecycleOp
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
 __all__ = [
     "HEADS_USED_BY",
@@ -163,18 +166,30 @@ class Head(StrEnum):
     ALPHA_CURVE = "alpha_curve"
 
 
-HEADS_USED_BY: Mapping[LifecycleOp, tuple[Head, ...]] = MappingProxyType({
-    LifecycleOp.WAIT: (Head.OP,),
-    LifecycleOp.GERMINATE: (
-        Head.OP, Head.SLOT, Head.BLUEPRINT, Head.STYLE, Head.TEMPO, Head.ALPHA_TARGET,
-    ),
-    LifecycleOp.SET_ALPHA_TARGET: (
-        Head.OP, Head.SLOT, Head.STYLE, Head.ALPHA_TARGET, Head.ALPHA_SPEED, Head.ALPHA_CURVE,
-    ),
-    LifecycleOp.PRUNE: (Head.OP, Head.SLOT, Head.ALPHA_SPEED, Head.ALPHA_CURVE),
-    LifecycleOp.FOSSILIZE: (Head.OP, Head.SLOT),
-    LifecycleOp.ADVANCE: (Head.OP, Head.SLOT),
-})
+HEADS_USED_BY: Mapping[LifecycleOp, tuple[Head, ...]] = MappingProxyType(
+    {
+        LifecycleOp.WAIT: (Head.OP,),
+        LifecycleOp.GERMINATE: (
+            Head.OP,
+            Head.SLOT,
+            Head.BLUEPRINT,
+            Head.STYLE,
+            Head.TEMPO,
+            Head.ALPHA_TARGET,
+        ),
+        LifecycleOp.SET_ALPHA_TARGET: (
+            Head.OP,
+            Head.SLOT,
+            Head.STYLE,
+            Head.ALPHA_TARGET,
+            Head.ALPHA_SPEED,
+            Head.ALPHA_CURVE,
+        ),
+        LifecycleOp.PRUNE: (Head.OP, Head.SLOT, Head.ALPHA_SPEED, Head.ALPHA_CURVE),
+        LifecycleOp.FOSSILIZE: (Head.OP, Head.SLOT),
+        LifecycleOp.ADVANCE: (Head.OP, Head.SLOT),
+    }
+)
 """Which heads have an effect under which op; every other head is forced to its neutral choice."""
 
 
@@ -197,7 +212,9 @@ class HeadSpec:
     def __post_init__(self) -> None:
         """Refuse a neutral choice outside the head."""
         if not 0 <= self.neutral < len(self.choices):
-            message = f"neutral of {self.name} must be in [0, {len(self.choices)}), got {self.neutral}"
+            message = (
+                f"neutral of {self.name} must be in [0, {len(self.choices)}), got {self.neutral}"
+            )
             raise ConfigError(message)
 
     @property

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from tamiyo.contracts.actions import (
     HEADS_USED_BY,
@@ -20,6 +19,9 @@ from tamiyo.contracts.actions import (
 )
 from tamiyo.contracts.errors import SlotIdError
 from tamiyo.contracts.lifecycle import LifecycleOp
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 __all__ = ["AdaptationCommand", "Initiator", "TamiyoDecision"]
 
@@ -151,7 +153,7 @@ class TamiyoDecision:
 
 
 def _slot_index(slot_id: str | None, slot_ids: Sequence[str]) -> int:
-    if slot_id not in slot_ids:
+    if slot_id is None or slot_id not in slot_ids:
         message = f"slot must be one of {', '.join(slot_ids)}, got {slot_id!r}"
         raise SlotIdError(message)
     return list(slot_ids).index(slot_id)

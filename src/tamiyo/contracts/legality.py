@@ -23,7 +23,13 @@ from tamiyo.contracts.actions import (
     Style,
     build_action_spec,
 )
-from tamiyo.contracts.lifecycle import ADVANCE_GATES, LIVE_STAGES, TRANSITIONS, LifecycleOp, SeedStage
+from tamiyo.contracts.lifecycle import (
+    ADVANCE_GATES,
+    LIVE_STAGES,
+    TRANSITIONS,
+    LifecycleOp,
+    SeedStage,
+)
 from tamiyo.contracts.reports import HostReport, SlotReport
 
 __all__ = ["find_refusal", "legal_choices", "legal_ops"]
@@ -167,7 +173,9 @@ def _style_rule(host: HostReport, slot: SlotReport, chosen: Mapping[str, int], i
     return added == 0 or _fits_budget(host, added)
 
 
-def _target_rule(_host: HostReport, slot: SlotReport, chosen: Mapping[str, int], index: int) -> bool:
+def _target_rule(
+    _host: HostReport, slot: SlotReport, chosen: Mapping[str, int], index: int
+) -> bool:
     """A retarget must change something: the style, or else the alpha."""
     if slot.seed is None or _changes_style(slot, chosen):
         return True
@@ -182,7 +190,9 @@ def _speed_rule(_host: HostReport, slot: SlotReport, chosen: Mapping[str, int], 
     return instant or (slot.seed is not None and slot.seed.alpha.alpha > 0)
 
 
-def _curve_rule(_host: HostReport, _slot: SlotReport, chosen: Mapping[str, int], index: int) -> bool:
+def _curve_rule(
+    _host: HostReport, _slot: SlotReport, chosen: Mapping[str, int], index: int
+) -> bool:
     return chosen[Head.ALPHA_SPEED] != AlphaSpeed.INSTANT or index == CurveChoice.LINEAR
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from enum import IntEnum
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from tamiyo.contracts.errors import ConfigError, StageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 __all__ = [
     "ADVANCE_GATES",
@@ -62,18 +65,20 @@ class GateLevel(IntEnum):
     G5 = 5
 
 
-TRANSITIONS: Mapping[SeedStage, tuple[SeedStage, ...]] = MappingProxyType({
-    SeedStage.UNKNOWN: (SeedStage.DORMANT,),
-    SeedStage.DORMANT: (SeedStage.GERMINATED,),
-    SeedStage.GERMINATED: (SeedStage.TRAINING, SeedStage.PRUNED),
-    SeedStage.TRAINING: (SeedStage.BLENDING, SeedStage.PRUNED),
-    SeedStage.BLENDING: (SeedStage.HOLDING, SeedStage.PRUNED),
-    SeedStage.HOLDING: (SeedStage.FOSSILIZED, SeedStage.BLENDING, SeedStage.PRUNED),
-    SeedStage.FOSSILIZED: (),
-    SeedStage.PRUNED: (SeedStage.EMBARGOED,),
-    SeedStage.EMBARGOED: (SeedStage.RESETTING,),
-    SeedStage.RESETTING: (SeedStage.DORMANT,),
-})
+TRANSITIONS: Mapping[SeedStage, tuple[SeedStage, ...]] = MappingProxyType(
+    {
+        SeedStage.UNKNOWN: (SeedStage.DORMANT,),
+        SeedStage.DORMANT: (SeedStage.GERMINATED,),
+        SeedStage.GERMINATED: (SeedStage.TRAINING, SeedStage.PRUNED),
+        SeedStage.TRAINING: (SeedStage.BLENDING, SeedStage.PRUNED),
+        SeedStage.BLENDING: (SeedStage.HOLDING, SeedStage.PRUNED),
+        SeedStage.HOLDING: (SeedStage.FOSSILIZED, SeedStage.BLENDING, SeedStage.PRUNED),
+        SeedStage.FOSSILIZED: (),
+        SeedStage.PRUNED: (SeedStage.EMBARGOED,),
+        SeedStage.EMBARGOED: (SeedStage.RESETTING,),
+        SeedStage.RESETTING: (SeedStage.DORMANT,),
+    }
+)
 """Stage to the stages that may follow it, the regular successor first."""
 
 LIVE_STAGES = frozenset({SeedStage.BLENDING, SeedStage.HOLDING})
@@ -82,11 +87,13 @@ LIVE_STAGES = frozenset({SeedStage.BLENDING, SeedStage.HOLDING})
 COOLDOWN_STAGES = frozenset({SeedStage.PRUNED, SeedStage.EMBARGOED, SeedStage.RESETTING})
 """Stages without a seed module in which the slot may not be used again yet."""
 
-ADVANCE_GATES: Mapping[SeedStage, GateLevel] = MappingProxyType({
-    SeedStage.GERMINATED: GateLevel.G1,
-    SeedStage.TRAINING: GateLevel.G2,
-    SeedStage.BLENDING: GateLevel.G3,
-})
+ADVANCE_GATES: Mapping[SeedStage, GateLevel] = MappingProxyType(
+    {
+        SeedStage.GERMINATED: GateLevel.G1,
+        SeedStage.TRAINING: GateLevel.G2,
+        SeedStage.BLENDING: GateLevel.G3,
+    }
+)
 """Stages from which ADVANCE leads on, with the gate that must pass first."""
 
 
@@ -108,9 +115,7 @@ def parse_stage(value: int, *, slot_id: str, environment: int) -> SeedStage:
         return SeedStage(value)
     except ValueError:
         valid = ", ".join(str(int(stage)) for stage in SeedStage)
-        message = (
-            f"stage of slot {slot_id} in environment {environment} must be one of {valid}, got {value}"
-        )
+        message = f"stage of slot {slot_id} in environment {environment} must be one of {valid}, got {value}"
         raise StageError(message) from None
 
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from typing import Final
+from itertools import pairwise
+from typing import TYPE_CHECKING, Final
 
 from tamiyo.contracts.errors import SlotIdError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 __all__ = ["parse_slot_id", "sort_slot_ids"]
 
@@ -45,7 +48,7 @@ def sort_slot_ids(slot_ids: Iterable[str]) -> tuple[str, ...]:
     if not ordered:
         message = "slots must name at least one slot, got none"
         raise SlotIdError(message)
-    for slot_id, following in zip(ordered, ordered[1:], strict=False):
+    for slot_id, following in pairwise(ordered):
         if slot_id == following:
             message = f"slots must be unique, got {slot_id!r} twice"
             raise SlotIdError(message)

@@ -52,9 +52,7 @@ class TaskConfig:
             )
             raise ConfigError(message)
         if not 0 <= self.target_loss < self.initial_loss:
-            message = (
-                f"target_loss must be in [0, initial_loss = {self.initial_loss}), got {self.target_loss}"
-            )
+            message = f"target_loss must be in [0, initial_loss = {self.initial_loss}), got {self.target_loss}"
             raise ConfigError(message)
         if not self.learning_rate > 0:
             message = f"learning_rate must be positive, got {self.learning_rate}"
