@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TypeVar
-
-import torch
-from torch import nn
+from typing import TYPE_CHECKING, TypeVar
 
 from tamiyo.contracts import (
     AdaptationCommand,
@@ -27,9 +23,16 @@ from tamiyo.contracts import (
 )
 from tamiyo.model.blueprints import build_gate, build_seed_module
 from tamiyo.model.randomness import drawing_from
-from tamiyo.model.records import LifecycleRecorder
 from tamiyo.model.seed import Seed
-from tamiyo.model.slot import SeedSlot
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import torch
+    from torch import nn
+
+    from tamiyo.model.records import LifecycleRecorder
+    from tamiyo.model.slot import SeedSlot
 
 __all__ = ["CommandOutcome", "Growth"]
 

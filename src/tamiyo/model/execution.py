@@ -9,14 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from torch import Tensor, nn
 
 from tamiyo.contracts import InvariantError
 from tamiyo.model.alpha import Weights
 from tamiyo.model.blueprints import compose
-from tamiyo.model.slot import SeedSlot
+
+if TYPE_CHECKING:
+    from tamiyo.model.slot import SeedSlot
 
 __all__ = ["Execution", "Overrides", "build_execution"]
 
@@ -44,7 +46,9 @@ class Execution(Protocol):
             ``(outputs, features)``; ``features`` is ``None`` unless a capture was asked for.
         """
 
-    def resume(self, inputs: Tensor, slot_id: str, features: Tensor, overrides: Overrides) -> Tensor:
+    def resume(
+        self, inputs: Tensor, slot_id: str, features: Tensor, overrides: Overrides
+    ) -> Tensor:
         """Run from a slot onward.
 
         Args:
@@ -58,7 +62,9 @@ class Execution(Protocol):
         """Run the network once per variant; returns the outputs in the variants' order."""
 
 
-def build_execution(host: nn.Module, slots: Mapping[str, SeedSlot], order: Sequence[str]) -> Execution:
+def build_execution(
+    host: nn.Module, slots: Mapping[str, SeedSlot], order: Sequence[str]
+) -> Execution:
     """Choose how to run a host: in segments where it can be cut, else in whole passes.
 
     Args:
@@ -96,7 +102,9 @@ class _SegmentedExecution:
                 features = _blend(features, slot, slot.weights)
         return features, captured
 
-    def resume(self, inputs: Tensor, slot_id: str, features: Tensor, overrides: Overrides) -> Tensor:
+    def resume(
+        self, inputs: Tensor, slot_id: str, features: Tensor, overrides: Overrides
+    ) -> Tensor:
         del inputs  # the features are all that is needed
         position = self._position[slot_id]
         for index in range(position, len(self._steps)):
@@ -142,7 +150,9 @@ class _WholePassExecution:
 
     shares_prefix = False
 
-    def __init__(self, host: nn.Module, slots: Mapping[str, SeedSlot], order: Sequence[str]) -> None:
+    def __init__(
+        self, host: nn.Module, slots: Mapping[str, SeedSlot], order: Sequence[str]
+    ) -> None:
         self._host = host
         self.order = tuple(order)
         self._overrides: Overrides = {}
@@ -159,7 +169,9 @@ class _WholePassExecution:
             outputs: Tensor = self._host(inputs)
             return outputs, self._captured
 
-    def resume(self, inputs: Tensor, slot_id: str, features: Tensor, overrides: Overrides) -> Tensor:
+    def resume(
+        self, inputs: Tensor, slot_id: str, features: Tensor, overrides: Overrides
+    ) -> Tensor:
         with self._using(overrides, replace=(slot_id, features)):
             outputs: Tensor = self._host(inputs)
             return outputs

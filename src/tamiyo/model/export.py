@@ -9,9 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Mapping
-from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
 
 import torch
 from safetensors.torch import load as load_tensors
@@ -21,7 +19,12 @@ from torch import nn
 from tamiyo.contracts import ArtifactError, Blueprint, Style
 from tamiyo.model.blueprints import SlotShape, Topology
 from tamiyo.model.grown import Fossil, detach, graft, list_fossils
-from tamiyo.model.host import TamiyoModel
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from tamiyo.model.host import TamiyoModel
 
 __all__ = ["GROWTH_FORMAT", "load_export", "save_export", "write_atomically"]
 
@@ -55,9 +58,7 @@ def save_export(model: TamiyoModel, folder: Path, *, host: Mapping[str, object])
     write_atomically(folder / _RECIPE_FILE, json.dumps(recipe, indent=2).encode() + b"\n")
 
 
-def load_export(
-    folder: Path, build_host: Callable[[Mapping[str, object]], nn.Module]
-) -> nn.Module:
+def load_export(folder: Path, build_host: Callable[[Mapping[str, object]], nn.Module]) -> nn.Module:
     """Build a grown network again, without the run that grew it.
 
     Args:
@@ -108,7 +109,7 @@ def _encode_fossil(fossil: Fossil) -> dict[str, object]:
     }
 
 
-def _decode_fossil(entry: Mapping[str, object]) -> Fossil:
+def _decode_fossil(entry: Mapping[str, Any]) -> Fossil:
     channels, *extent = entry["features"]
     return Fossil(
         slot_id=entry["slot_id"],
@@ -121,11 +122,13 @@ def _decode_fossil(entry: Mapping[str, object]) -> Fossil:
     )
 
 
-def _read_recipe(path: Path) -> dict:
+def _read_recipe(path: Path) -> dict[str, Any]:
     try:
-        recipe = json.loads(_read_bytes(path))
+        recipe: Any = json.loads(_read_bytes(path))
     except ValueError as error:
-        message = f"{path} must be a whole JSON object, got {error}: truncated or altered, export again"
+        message = (
+            f"{path} must be a whole JSON object, got {error}: truncated or altered, export again"
+        )
         raise ArtifactError(message) from None
     found = recipe.get("format") if isinstance(recipe, dict) else None
     if found != GROWTH_FORMAT:
@@ -135,7 +138,8 @@ def _read_recipe(path: Path) -> dict:
     if digest != _digest(recipe):
         message = f"{path} must match its own recipe_sha256, got {digest}: altered, export again"
         raise ArtifactError(message)
-    return recipe
+    checked: dict[str, Any] = recipe
+    return checked
 
 
 def _digest(recipe: Mapping[str, object]) -> str:

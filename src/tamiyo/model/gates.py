@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from tamiyo.contracts import (
     ADVANCE_GATES,
@@ -14,7 +13,11 @@ from tamiyo.contracts import (
     LifecycleConfig,
     SeedStage,
 )
-from tamiyo.model.seed import Seed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from tamiyo.model.seed import Seed
 
 __all__ = ["judge_gate"]
 
@@ -68,7 +71,9 @@ def _worth_keeping(seed: Seed, config: LifecycleConfig) -> tuple[GateCheck, ...]
     points = error = None
     if contribution is not None and seed.epochs_since_counterfactual == 0:
         points, error = contribution.points, contribution.points_error
-    certain = None if points is None or error is None else points - config.contribution_errors * error
+    certain = (
+        None if points is None or error is None else points - config.contribution_errors * error
+    )
     return (
         _check("contribution_points", points, config.min_fossilize_contribution),
         _check("contribution_beyond_error", certain, 0.0),

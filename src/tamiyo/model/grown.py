@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
 from tamiyo.contracts import AlphaAlgorithm, Blueprint, SeedStage, Style
 from tamiyo.model.blueprints import SeedModule, SlotShape, build_seed_module, compose
-from tamiyo.model.host import TamiyoModel
 from tamiyo.model.randomness import drawing_from
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from tamiyo.model.host import TamiyoModel
 
 __all__ = ["Fossil", "GrownModule", "detach", "graft", "list_fossils"]
 

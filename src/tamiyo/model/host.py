@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import torch
 from torch import Tensor, nn
@@ -20,14 +19,18 @@ from tamiyo.contracts import (
     find_refusal,
     sort_slot_ids,
 )
-from tamiyo.model.alpha import Weights
-from tamiyo.model.blueprints import SlotShape
 from tamiyo.model.commands import CommandOutcome, Growth
 from tamiyo.model.execution import build_execution
 from tamiyo.model.probing import probe_slots
 from tamiyo.model.records import LifecycleRecorder
-from tamiyo.model.seed import SeedMeasurement
 from tamiyo.model.slot import SeedSlot
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tamiyo.model.alpha import Weights
+    from tamiyo.model.blueprints import SlotShape
+    from tamiyo.model.seed import SeedMeasurement
 
 __all__ = ["HOST_OWNER", "TamiyoModel", "attach"]
 
@@ -68,7 +71,9 @@ def attach(
     shapes = probe_slots(host, paths, example)
     host_parameters = _count_trainable(host)
     if max_parameters is not None and host_parameters > max_parameters:
-        message = f"max_parameters must be at least the host's {host_parameters}, got {max_parameters}"
+        message = (
+            f"max_parameters must be at least the host's {host_parameters}, got {max_parameters}"
+        )
         raise ConfigError(message)
     return TamiyoModel(
         host,
@@ -85,7 +90,7 @@ class TamiyoModel(nn.Module):
     """A host with slots; build it with :func:`attach`.
 
     Calling it runs the host with every seed that has influence. Its structure changes only through
-    :meth:`apply`, :meth:`tick` and :meth:`ramp_out_uncommitted`; time passes in :meth:`finish_epoch`.
+    :meth:`apply_command`, :meth:`tick` and :meth:`ramp_out_uncommitted`; time passes in :meth:`finish_epoch`.
 
     Attributes:
         host: The host; run it through the model, not by itself.
@@ -132,7 +137,7 @@ class TamiyoModel(nn.Module):
         """Run the host with every seed that has influence."""
         return self.execution.run(inputs)[0]
 
-    def apply(self, command: AdaptationCommand) -> CommandOutcome:
+    def apply_command(self, command: AdaptationCommand) -> CommandOutcome:
         """Carry out one command if it is legal; an illegal one changes nothing.
 
         Args:

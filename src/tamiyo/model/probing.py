@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -10,6 +10,9 @@ from torch import Tensor, nn
 from tamiyo.contracts import ShapeError, SlotIdError
 from tamiyo.model.blueprints import SlotShape
 from tamiyo.model.randomness import preserving_buffers
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
 
 __all__ = ["probe_slots"]
 

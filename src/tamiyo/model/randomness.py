@@ -6,11 +6,14 @@ generator for the length of a ``with`` block and takes it back afterwards.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 __all__ = ["drawing_from", "preserving_buffers"]
 

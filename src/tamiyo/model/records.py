@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from tamiyo.contracts import (
     AdaptationCommand,
     EventSink,
@@ -15,8 +17,10 @@ from tamiyo.contracts import (
     StageChanged,
 )
 from tamiyo.model.gates import judge_gate
-from tamiyo.model.seed import Seed
-from tamiyo.model.slot import SeedSlot
+
+if TYPE_CHECKING:
+    from tamiyo.model.seed import Seed
+    from tamiyo.model.slot import SeedSlot
 
 __all__ = ["LifecycleRecorder"]
 

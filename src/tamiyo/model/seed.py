@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from tamiyo.contracts import (
     COOLDOWN_STAGES,
@@ -20,7 +20,9 @@ from tamiyo.contracts import (
     Tempo,
 )
 from tamiyo.model.alpha import AlphaSchedule, Weights
-from tamiyo.model.blueprints import SeedModule
+
+if TYPE_CHECKING:
+    from tamiyo.model.blueprints import SeedModule
 
 __all__ = ["Seed", "SeedMeasurement"]
 

@@ -6,6 +6,7 @@ Everything here is arithmetic on stages and clocks; the model decides what is le
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from tamiyo.contracts import (
     AlphaCurve,
@@ -15,10 +16,12 @@ from tamiyo.contracts import (
     SlotReport,
     Style,
 )
-from tamiyo.model.alpha import Weights
 from tamiyo.model.blueprints import SlotShape, count_blueprint_parameters, count_gate_parameters
 from tamiyo.model.gates import judge_gate
 from tamiyo.model.seed import Seed, SeedMeasurement
+
+if TYPE_CHECKING:
+    from tamiyo.model.alpha import Weights
 
 __all__ = ["SeedSlot", "StageRecord"]
 
@@ -95,9 +98,7 @@ class SeedSlot:
             self._enter(SeedStage.BLENDING, control_accuracy=control_accuracy)
             style = seed.schedule.style
             steps = seed.tempo.epochs if self._config.ramp else 0
-            seed.schedule.begin(
-                style, seed.first_target.alpha, steps=steps, curve=style.ramp_curve
-            )
+            seed.schedule.begin(style, seed.first_target.alpha, steps=steps, curve=style.ramp_curve)
         else:
             self._enter(SeedStage.HOLDING)
 
@@ -193,7 +194,7 @@ class SeedSlot:
         embargo = self._config.embargo_epochs_after_prune
         if self.cooldown_epochs < embargo or embargo == 0:
             self._cool_to(SeedStage.PRUNED, SeedStage.EMBARGOED)
-        if self.cooldown_epochs <= 1 and embargo > 1 or self.cooldown_epochs == 0:
+        if (self.cooldown_epochs <= 1 and embargo > 1) or self.cooldown_epochs == 0:
             self._cool_to(SeedStage.EMBARGOED, SeedStage.RESETTING)
         if self.cooldown_epochs == 0:
             self._cool_to(SeedStage.RESETTING, None)

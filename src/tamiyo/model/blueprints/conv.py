@@ -7,9 +7,12 @@ Normalizers are GroupNorm, so that no running statistics can drift.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from torch import Tensor, nn
 
-from tamiyo.model.blueprints.shapes import SlotShape
+if TYPE_CHECKING:
+    from tamiyo.model.blueprints.shapes import SlotShape
 
 __all__ = [
     "SqueezeExcite",
@@ -31,7 +34,11 @@ def count_groups(channels: int) -> int:
     (4, 1)
     """
     return next(
-        (groups for groups in (32, 16, 8, 4, 2) if channels % groups == 0 and channels // groups >= 16),
+        (
+            groups
+            for groups in (32, 16, 8, 4, 2)
+            if channels % groups == 0 and channels // groups >= 16
+        ),
         1,
     )
 

@@ -50,26 +50,30 @@ def _entry(summary: str, build: Callable[[SlotShape], nn.Module]) -> BlueprintEn
 
 
 _RESERVED: Final = BlueprintEntry(
-    summary="reserved: for sequences, fits no convolutional slot", build=_refuse, accepts=frozenset()
+    summary="reserved: for sequences, fits no convolutional slot",
+    build=_refuse,
+    accepts=frozenset(),
 )
 
-BLUEPRINTS: Final[Mapping[Blueprint, BlueprintEntry]] = MappingProxyType({
-    Blueprint.NOOP: _entry("nothing; stands for 'no blueprint'", lambda _shape: nn.Identity()),
-    Blueprint.CONV_LIGHT: _entry("relu(norm(conv3x3 h))", conv.build_conv_light),
-    Blueprint.ATTENTION: _entry("h * sigmoid(W2 relu(W1 mean h))", conv.build_attention),
-    Blueprint.NORM: _entry("norm(h)", conv.build_norm),
-    Blueprint.DEPTHWISE: _entry("relu(norm(conv1x1 depthwise3x3 h))", conv.build_depthwise),
-    Blueprint.BOTTLENECK: _entry(
-        "norm(conv1x1 relu(conv3x3 relu(conv1x1 h)))", conv.build_bottleneck
-    ),
-    Blueprint.CONV_SMALL: _entry("relu(norm(conv1x1 h))", conv.build_conv_small),
-    Blueprint.CONV_HEAVY: _entry("conv_light twice", conv.build_conv_heavy),
-    Blueprint.LORA: _RESERVED,
-    Blueprint.LORA_LARGE: _RESERVED,
-    Blueprint.MLP_SMALL: _RESERVED,
-    Blueprint.MLP: _RESERVED,
-    Blueprint.FLEX_ATTENTION: _RESERVED,
-})
+BLUEPRINTS: Final[Mapping[Blueprint, BlueprintEntry]] = MappingProxyType(
+    {
+        Blueprint.NOOP: _entry("nothing; stands for 'no blueprint'", lambda _shape: nn.Identity()),
+        Blueprint.CONV_LIGHT: _entry("relu(norm(conv3x3 h))", conv.build_conv_light),
+        Blueprint.ATTENTION: _entry("h * sigmoid(W2 relu(W1 mean h))", conv.build_attention),
+        Blueprint.NORM: _entry("norm(h)", conv.build_norm),
+        Blueprint.DEPTHWISE: _entry("relu(norm(conv1x1 depthwise3x3 h))", conv.build_depthwise),
+        Blueprint.BOTTLENECK: _entry(
+            "norm(conv1x1 relu(conv3x3 relu(conv1x1 h)))", conv.build_bottleneck
+        ),
+        Blueprint.CONV_SMALL: _entry("relu(norm(conv1x1 h))", conv.build_conv_small),
+        Blueprint.CONV_HEAVY: _entry("conv_light twice", conv.build_conv_heavy),
+        Blueprint.LORA: _RESERVED,
+        Blueprint.LORA_LARGE: _RESERVED,
+        Blueprint.MLP_SMALL: _RESERVED,
+        Blueprint.MLP: _RESERVED,
+        Blueprint.FLEX_ATTENTION: _RESERVED,
+    }
+)
 """Every blueprint of the enum; a missing one fails at import."""
 
 if set(BLUEPRINTS) != set(Blueprint):

@@ -7,11 +7,15 @@ at zero as in ReZero, Bachlechner et al. 2021).
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import torch
 from torch import Tensor, nn
 
 from tamiyo.contracts import AlphaAlgorithm, InvariantError
-from tamiyo.model.blueprints.shapes import SlotShape
+
+if TYPE_CHECKING:
+    from tamiyo.model.blueprints.shapes import SlotShape
 
 __all__ = ["LearnedGate", "SeedModule", "build_gate", "compose"]
 

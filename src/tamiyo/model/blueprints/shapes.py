@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Self
-
-from torch import Tensor
+from typing import TYPE_CHECKING, Self
 
 from tamiyo.contracts import ShapeError
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 __all__ = ["SlotShape", "Topology"]
 
