@@ -30,9 +30,7 @@ class GovernorConfig:
     def __post_init__(self) -> None:
         """Refuse a window that can never be judged."""
         if not 2 <= self.min_epochs <= self.window_epochs:
-            message = (
-                f"min_epochs must be in [2, window_epochs = {self.window_epochs}], got {self.min_epochs}"
-            )
+            message = f"min_epochs must be in [2, window_epochs = {self.window_epochs}], got {self.min_epochs}"
             raise ConfigError(message)
 
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import torch
 from torch import Tensor
-from torch.nn import functional
+from torch.nn import functional as F
 
 from tamiyo.contracts import LIVE_STAGES, InteractionReport, PairedDifference, SeedStage
-from tamiyo.model import Overrides, TamiyoModel
+
+if TYPE_CHECKING:
+    from tamiyo.model import Overrides, TamiyoModel
 
 __all__ = [
     "SplitResult",
@@ -84,12 +86,10 @@ def validate(model: TamiyoModel, inputs: Tensor, targets: Tensor) -> Validation:
         for slot_id, slot in model.slots.items()
         if slot.weights and slot.stage in LIVE_STAGES
     ]
-    off_sets = {frozenset[str]()}
-    for size in (1, 2, len(live)):
-        off_sets |= {frozenset(chosen) for chosen in combinations(live, size)}
-    off_sets = sorted(off_sets, key=lambda chosen: (len(chosen), sorted(chosen)))
+    subsets = {frozenset(off) for size in (0, 1, 2, len(live)) for off in combinations(live, size)}
+    off_sets = sorted(subsets, key=lambda off: (len(off), sorted(off)))
     shadows = model.shadow_overrides()
-    variants: list[Overrides] = [dict.fromkeys(chosen, ()) for chosen in off_sets]
+    variants: list[Overrides] = [dict.fromkeys(off, ()) for off in off_sets]
     variants += [{slot_id: weights} for slot_id, weights in shadows.items()]
     results = evaluate_variants(model, inputs, targets, variants)
     without = dict(zip(off_sets, results, strict=False))
@@ -159,7 +159,7 @@ def evaluate_variants(
             for part, outputs in zip(
                 parts, model.execution.run_variants(chunk, variants), strict=True
             ):
-                losses = functional.cross_entropy(outputs, wanted, reduction="none")
+                losses = F.cross_entropy(outputs, wanted, reduction="none")
                 part.append((outputs.argmax(dim=1) == wanted, losses))
     model.train(was_training)
     return [

@@ -5,16 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import torch
 from torch import Tensor
-from torch.nn import functional
+from torch.nn import functional as F
 
 from tamiyo.contracts import SeedStage
-from tamiyo.engine.optimizers import GrowingOptimizer
-from tamiyo.engine.work import WorkCounter
 from tamiyo.model import TamiyoModel, drawing_from, preserving_buffers
+
+if TYPE_CHECKING:
+    from tamiyo.engine.optimizers import GrowingOptimizer
+    from tamiyo.engine.work import WorkCounter
 
 __all__ = ["GradientReading", "TrainingResult", "read_gradients", "train_epoch"]
 
@@ -116,9 +118,7 @@ class _EpochSums:
         self._samples = 0
         self._steps = 0
 
-    def add(
-        self, loss: Tensor, outputs: Tensor, features: Tensor | None, targets: Tensor
-    ) -> None:
+    def add(self, loss: Tensor, outputs: Tensor, features: Tensor | None, targets: Tensor) -> None:
         self.features = features
         self._loss += loss.detach() * len(targets)
         self._right += (outputs.argmax(dim=1) == targets).sum()
@@ -139,7 +139,7 @@ def _backward(
 ) -> tuple[Tensor, Tensor, Tensor | None]:
     """Backpropagate the network's loss; also return what the first incubating slot sees."""
     outputs, features = model.execution.run(inputs, capture=_first_incubating(model))
-    loss = functional.cross_entropy(outputs, targets)
+    loss = F.cross_entropy(outputs, targets)
     loss.backward()
     return loss, outputs, features
 
@@ -159,7 +159,7 @@ def _shadow_backward(
     parameters = [p for slot in overrides for p in model.seeds[slot].parameters()]
     with drawing_from(generator), preserving_buffers(model.host):
         outputs = model.execution.resume(inputs, slot_id, features.detach(), overrides)
-        loss = functional.cross_entropy(outputs, targets)
+        loss = F.cross_entropy(outputs, targets)
         gradients = torch.autograd.grad(loss, parameters)
     for parameter, gradient in zip(parameters, gradients, strict=True):
         parameter.grad = gradient

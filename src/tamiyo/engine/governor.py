@@ -6,13 +6,16 @@ import math
 from collections import deque
 from dataclasses import dataclass
 from statistics import fmean, stdev
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
 from tamiyo.contracts import Initiator
-from tamiyo.engine.config import GovernorConfig
-from tamiyo.model import TamiyoModel
+
+if TYPE_CHECKING:
+    from tamiyo.engine.config import GovernorConfig
+    from tamiyo.model import TamiyoModel
 
 __all__ = ["Governor", "Snapshot"]
 

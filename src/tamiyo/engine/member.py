@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import torch
 from torch import nn
@@ -23,14 +23,16 @@ from tamiyo.contracts import (
     derive_seed,
     find_refusal,
 )
-from tamiyo.engine.config import EngineConfig
 from tamiyo.engine.counterfactual import Validation, measure_fossils, validate
 from tamiyo.engine.epoch import TrainingResult, train_epoch
 from tamiyo.engine.governor import Governor
 from tamiyo.engine.optimizers import GrowingOptimizer
 from tamiyo.engine.work import WorkCounter
 from tamiyo.model import SeedMeasurement, attach, drawing_from
-from tamiyo.tasks import TaskData
+
+if TYPE_CHECKING:
+    from tamiyo.engine.config import EngineConfig
+    from tamiyo.tasks import TaskData
 
 __all__ = ["FinalResult", "Member", "StepResult"]
 
@@ -168,7 +170,7 @@ class Member:
         if self._check_invariants:
             before = self.model.report()
             expected = find_refusal(before, command.to_action(before.slot_ids))
-        outcome = self.model.apply(command)
+        outcome = self.model.apply_command(command)
         if self._check_invariants and (expected is None) != outcome.executed:
             message = f"mask and execution must agree, got {expected!r} and {outcome}"
             raise InvariantError(message)

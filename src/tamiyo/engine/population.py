@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from torch import nn
-
-from tamiyo.contracts import AdaptationCommand, EventSink, TaskConfig
-from tamiyo.engine.config import EngineConfig
 from tamiyo.engine.member import FinalResult, Member, StepResult
-from tamiyo.tasks import TaskData
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from torch import nn
+
+    from tamiyo.contracts import AdaptationCommand, EventSink, TaskConfig
+    from tamiyo.engine.config import EngineConfig
+    from tamiyo.tasks import TaskData
 
 __all__ = ["Population", "SequentialPopulation"]
 

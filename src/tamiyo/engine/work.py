@@ -6,12 +6,16 @@ shadow pass; a multiply-add is two of its floating-point operations. Element-wis
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from typing import TYPE_CHECKING
 
 from torch.utils.flop_counter import FlopCounterMode
 
 from tamiyo.contracts import SeedStage
-from tamiyo.model import TamiyoModel
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable
+
+    from tamiyo.model import TamiyoModel
 
 __all__ = ["WorkCounter"]
 
@@ -48,7 +52,11 @@ class WorkCounter:
 def _structure(model: TamiyoModel) -> Hashable:
     """Everything that decides how much work a step is."""
     return tuple(
-        (slot.seed.seed_id, slot.seed.stage == SeedStage.TRAINING, tuple(s for s, _ in slot.weights))
+        (
+            slot.seed.seed_id,
+            slot.seed.stage == SeedStage.TRAINING,
+            tuple(s for s, _ in slot.weights),
+        )
         for slot in model.slots.values()
         if slot.seed is not None
     )
