@@ -1,0 +1,221 @@
+"""Training data held on a device, in epochs whose order and content an owned generator decides."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol, Self
+
+import torch
+from torch import Tensor
+
+from tamiyo.contracts import ConfigError, ShapeError, derive_seed
+from tamiyo.tasks.canvas import CanvasConfig, draw_canvases
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["CanvasData", "ShuffledData", "Split", "Splits", "TaskData", "count_batches"]
+
+_IMAGE_DIMENSIONS = 4
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Split:
+    """Labeled images.
+
+    Attributes:
+        inputs: Images, shape [N, 1, H, W], float32 in [0, 1].
+        targets: Classes, shape [N], int64.
+    """
+
+    inputs: Tensor
+    targets: Tensor
+
+    def __post_init__(self) -> None:
+        """Refuse tensors that are not images with one class each.
+
+        Raises:
+            ShapeError: If a shape or a type is not the documented one.
+        """
+        shape = tuple(self.inputs.shape)
+        if len(shape) != _IMAGE_DIMENSIONS or shape[1] != 1 or self.inputs.dtype != torch.float32:
+            message = f"inputs must be [N, 1, H, W] float32, got {shape} {self.inputs.dtype}"
+            raise ShapeError(message)
+        if self.targets.shape != shape[:1] or self.targets.dtype != torch.int64:
+            got = f"{tuple(self.targets.shape)} {self.targets.dtype}"
+            message = f"targets must be [{shape[0]}] int64 like the inputs, got {got}"
+            raise ShapeError(message)
+
+    def __len__(self) -> int:
+        """Number of images."""
+        return len(self.targets)
+
+    def to(self, device: torch.device) -> Self:
+        """Return the same split on another device."""
+        return type(self)(inputs=self.inputs.to(device), targets=self.targets.to(device))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Splits:
+    """The three parts of a data set, disjoint by image.
+
+    Attributes:
+        train: What hosts learn from.
+        control: What rewards, gates and counterfactuals are measured on.
+        test: What only the final report sees.
+    """
+
+    train: Split
+    control: Split
+    test: Split
+
+    def to(self, device: torch.device) -> Self:
+        """Return the same splits on another device."""
+        return type(self)(
+            train=self.train.to(device), control=self.control.to(device), test=self.test.to(device)
+        )
+
+
+class TaskData(Protocol):
+    """What a host is trained and measured on."""
+
+    @property
+    def control(self) -> Split:
+        """The control split, the same for every environment."""
+
+    @property
+    def test(self) -> Split:
+        """The test split; only the final report may look at it."""
+
+    @property
+    def batch_size(self) -> int:
+        """Samples of a full batch."""
+
+    @property
+    def train_size(self) -> int:
+        """Training samples of an epoch."""
+
+    @property
+    def batches_per_epoch(self) -> int:
+        """Batches of an epoch, a last partial one included."""
+
+    @property
+    def example(self) -> Tensor:
+        """A batch of inputs to find shapes with, [batch_size or fewer, 1, H, W] float32."""
+
+    def train_batches(self, generator: torch.Generator) -> Iterator[tuple[Tensor, Tensor]]:
+        """Start one epoch: inputs [B, 1, H, W] float32 and targets [B] int64, batch by batch.
+
+        Args:
+            generator: An owned CPU generator. All draws are made before this returns and their
+                number never changes, so an epoch cut short leaves it as a whole one does.
+        """
+
+    def to(self, device: torch.device) -> TaskData:
+        """Return the same data on another device."""
+
+
+class ShuffledData:
+    """Fixed training images in a new order each epoch."""
+
+    def __init__(self, splits: Splits, *, batch_size: int) -> None:
+        """Hold the splits.
+
+        Args:
+            splits: The data.
+            batch_size: Samples of a full batch, at least 1.
+
+        Raises:
+            ConfigError: If ``batch_size`` is below 1.
+        """
+        self._splits = splits
+        self.batch_size = batch_size
+        self.control = splits.control
+        self.test = splits.test
+        self.train_size = len(splits.train)
+        self.batches_per_epoch = count_batches(self.train_size, batch_size)
+        self.example = self.control.inputs[:batch_size]
+
+    def train_batches(self, generator: torch.Generator) -> Iterator[tuple[Tensor, Tensor]]:
+        """Start one epoch over the training images; the last batch may be smaller.
+
+        Args:
+            generator: An owned CPU generator; it advances by one permutation before this returns.
+        """
+        order = torch.randperm(self.train_size, generator=generator)
+        return _cut_batches(self._splits.train, order, self.batch_size)
+
+    def to(self, device: torch.device) -> ShuffledData:
+        """Return the same data on another device."""
+        return ShuffledData(self._splits.to(device), batch_size=self.batch_size)
+
+
+class CanvasData:
+    """Digits on cluttered canvases: fresh ones to train on, fixed ones to measure with."""
+
+    def __init__(self, digits: Splits, config: CanvasConfig, *, batch_size: int) -> None:
+        """Draw the control and test canvases from the digits of their own split.
+
+        Args:
+            digits: Source digits of each split.
+            config: What a canvas looks like and how many of them a held-out digit gets.
+            batch_size: Samples of a full batch, at least 1.
+
+        Raises:
+            ConfigError: If ``batch_size`` is below 1, or the digits do not suit the canvas.
+        """
+        self._digits = digits
+        self._config = config
+        self.batch_size = batch_size
+        self.control = _draw_fixed(digits.control, config, "control canvases")
+        self.test = _draw_fixed(digits.test, config, "test canvases")
+        self.train_size = len(digits.train)
+        self.batches_per_epoch = count_batches(self.train_size, batch_size)
+        self.example = self.control.inputs[:batch_size]
+
+    def train_batches(self, generator: torch.Generator) -> Iterator[tuple[Tensor, Tensor]]:
+        """Start one epoch: every training digit on a fresh canvas; the last batch may be smaller.
+
+        Args:
+            generator: An owned CPU generator; it advances by the canvases of all training digits
+                and one permutation before this returns.
+        """
+        digits = self._digits.train
+        canvases = draw_canvases(digits.inputs, self._config, generator)
+        order = torch.randperm(self.train_size, generator=generator)
+        return _cut_batches(Split(inputs=canvases, targets=digits.targets), order, self.batch_size)
+
+    def to(self, device: torch.device) -> CanvasData:
+        """Return the same data, canvas by canvas, on another device."""
+        return CanvasData(self._digits.to(device), self._config, batch_size=self.batch_size)
+
+
+def count_batches(train_size: int, batch_size: int) -> int:
+    """Count the batches of an epoch, a last partial one included.
+
+    Args:
+        train_size: Samples of the epoch.
+        batch_size: Samples of a full batch.
+
+    Raises:
+        ConfigError: If ``batch_size`` is below 1.
+
+    >>> count_batches(897, 64)
+    15
+    """
+    if batch_size < 1:
+        message = f"batch_size must be at least 1, got {batch_size}"
+        raise ConfigError(message)
+    return -(-train_size // batch_size)
+
+
+def _cut_batches(split: Split, order: Tensor, batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
+    for rows in order.to(split.targets.device).split(batch_size):
+        yield split.inputs[rows], split.targets[rows]
+
+
+def _draw_fixed(digits: Split, config: CanvasConfig, purpose: str) -> Split:
+    generator = torch.Generator().manual_seed(derive_seed(0, 0, purpose))
+    rounds = config.canvases_per_digit
+    canvases = [draw_canvases(digits.inputs, config, generator) for _ in range(rounds)]
+    return Split(inputs=torch.cat(canvases), targets=digits.targets.repeat(rounds))

@@ -1,0 +1,104 @@
+"""HostRecipe: a host as a name and plain values, so that records and exports can carry it."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import TYPE_CHECKING, get_type_hints
+
+from tamiyo.contracts import ConfigError, UnknownNameError
+from tamiyo.tasks.hosts.cnn import build_cnn
+
+if TYPE_CHECKING:
+    from torch import nn
+
+__all__ = ["HostRecipe", "build_host", "list_hosts", "widen_recipe"]
+
+_BUILDERS: Mapping[str, Callable[..., nn.Module]] = MappingProxyType({"cnn": build_cnn})
+
+
+@dataclass(frozen=True, kw_only=True)
+class HostRecipe:
+    """How to build a host.
+
+    Attributes:
+        name: Name in the host registry, for example ``"cnn"``.
+        arguments: Keyword arguments of its builder.
+    """
+
+    name: str
+    arguments: Mapping[str, int | float | str | bool]
+
+
+def list_hosts() -> tuple[str, ...]:
+    """Return the names of the hosts that can be built, sorted."""
+    return tuple(sorted(_BUILDERS))
+
+
+def build_host(recipe: HostRecipe) -> nn.Module:
+    """Build the host of a recipe.
+
+    Weights are drawn from PyTorch's global generator, as its initializers know no other: callers
+    wrap the call so that the draws come from a generator they own.
+
+    Args:
+        recipe: Name and arguments.
+
+    Returns:
+        A fresh module in training mode, on the CPU, float32.
+
+    Raises:
+        UnknownNameError: If no host has this name.
+        ConfigError: If an argument is unknown, missing, of the wrong type or out of range.
+
+    >>> recipe = HostRecipe(name="cnn", arguments={"channels": 2, "blocks": 2, "num_classes": 10})
+    >>> build_host(recipe).get_submodule("pool")
+    AdaptiveAvgPool2d(output_size=2)
+    """
+    if recipe.name not in _BUILDERS:
+        raise UnknownNameError("host", recipe.name, list(list_hosts()))
+    builder = _BUILDERS[recipe.name]
+    _check_arguments(recipe, builder)
+    return builder(**recipe.arguments)
+
+
+def widen_recipe(recipe: HostRecipe, channels: int) -> HostRecipe:
+    """Return the same host at another width.
+
+    Args:
+        recipe: A recipe with the argument ``channels``.
+        channels: The new width.
+
+    Raises:
+        ConfigError: If the recipe has no ``channels``.
+    """
+    if "channels" not in recipe.arguments:
+        message = (
+            f"host {recipe.name} must have the argument channels to be widened, got {channels}"
+        )
+        raise ConfigError(message)
+    return replace(recipe, arguments={**recipe.arguments, "channels": channels})
+
+
+def _check_arguments(recipe: HostRecipe, builder: Callable[..., nn.Module]) -> None:
+    parameters = inspect.signature(builder).parameters
+    hints = get_type_hints(builder)
+    for name, value in recipe.arguments.items():
+        if name not in parameters:
+            known = ", ".join(parameters)
+            message = f"arguments of host {recipe.name} must be among {known}, got {name!r}"
+            raise ConfigError(message)
+        if type(value) is not hints[name]:
+            expected = hints[name].__name__
+            message = f"{name} of host {recipe.name} must be of type {expected}, got {value!r}"
+            raise ConfigError(message)
+    required = {
+        key for key, value in parameters.items() if value.default is inspect.Parameter.empty
+    }
+    missing = sorted(required - set(recipe.arguments))
+    if missing:
+        given = ", ".join(recipe.arguments) or "none"
+        message = f"arguments of host {recipe.name} must include {', '.join(missing)}, got {given}"
+        raise ConfigError(message)
