@@ -1,0 +1,36 @@
+"""What is kept of a run: sinks that take events, a reader of their log, and a run's summary."""
+
+from __future__ import annotations
+
+from tamiyo.telemetry.reading import EventLog, read_events
+from tamiyo.telemetry.records import (
+    DecisionRow,
+    EpochPoint,
+    FossilRow,
+    GerminationRow,
+    PrunedRow,
+    RollbackRow,
+    RunOutcome,
+    RunSummary,
+    SlotSpan,
+)
+from tamiyo.telemetry.sinks import FanOutSink, JsonlSink, MemorySink
+from tamiyo.telemetry.summary import summarize_run
+
+__all__ = [
+    "DecisionRow",
+    "EpochPoint",
+    "EventLog",
+    "FanOutSink",
+    "FossilRow",
+    "GerminationRow",
+    "JsonlSink",
+    "MemorySink",
+    "PrunedRow",
+    "RollbackRow",
+    "RunOutcome",
+    "RunSummary",
+    "SlotSpan",
+    "read_events",
+    "summarize_run",
+]

@@ -1,0 +1,132 @@
+"""Where events go: into memory, to several sinks, or into a file of JSON lines."""
+
+from __future__ import annotations
+
+import json
+import math
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Self
+
+from tamiyo.contracts import EVENT_SCHEMA, ArtifactError, Event, EventSink, encode_event
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+__all__ = ["FanOutSink", "JsonlSink", "MemorySink"]
+
+
+class MemorySink:
+    """Keeps every event; ``events`` holds them in order."""
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+
+    def emit(self, event: Event) -> None:
+        """Keep the event."""
+        self.events.append(event)
+
+    def encode(self) -> list[dict[str, Any]]:
+        """Return the events as plain JSON values, as a log would give them back."""
+        return [encode_event(event) for event in self.events]
+
+
+class FanOutSink:
+    """Hands every event to several sinks.
+
+    Args:
+        sinks: The sinks, in the order they are given an event.
+    """
+
+    def __init__(self, *sinks: EventSink) -> None:
+        self._sinks = list(sinks)
+
+    def add(self, sink: EventSink) -> None:
+        """Hand every later event to one more sink."""
+        self._sinks.append(sink)
+
+    def emit(self, event: Event) -> None:
+        """Hand the event to every sink."""
+        for sink in self._sinks:
+            sink.emit(event)
+
+
+class JsonlSink:
+    """Appends each event to a file as one line of JSON, flushed at once; a context manager.
+
+    A line is the event with two keys before it: ``schema`` and ``time`` (UTC, ISO 8601), the only
+    thing that may differ between two equal runs. A number that JSON cannot hold is written as the
+    string ``"NaN"``, ``"Infinity"`` or ``"-Infinity"``.
+
+    Args:
+        path: The file; its folder must exist.
+        append: Whether to go on with a file that exists, first cutting off a torn last line;
+            otherwise the file must not exist.
+        clock: Gives the time an event is written.
+
+    Raises:
+        ArtifactError: If the file is in the way, or cannot be written.
+    """
+
+    def __init__(
+        self, path: Path, *, append: bool = False, clock: Callable[[], datetime] | None = None
+    ) -> None:
+        self._clock = clock or _now
+        try:
+            if append and path.exists():
+                _mend_tail(path)
+            self._file = path.open("a" if append else "x", encoding="utf-8", newline="\n")
+        except FileExistsError as error:
+            message = f"event log must not exist yet, got {path}; append to it or choose another"
+            raise ArtifactError(message) from error
+        except OSError as error:
+            message = f"event log must be writable, got {path}: {error.strerror}"
+            raise ArtifactError(message) from error
+
+    def emit(self, event: Event) -> None:
+        """Write one line."""
+        written = self._clock().isoformat(timespec="milliseconds")
+        line = {"schema": EVENT_SCHEMA, "time": written, **encode_event(event)}
+        self._file.write(json.dumps(_make_finite(line), ensure_ascii=False, allow_nan=False) + "\n")
+        self._file.flush()
+
+    def close(self) -> None:
+        """Close the file; closing twice does no harm."""
+        self._file.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _make_finite(value: object) -> object:
+    if isinstance(value, dict):
+        return {key: _make_finite(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_make_finite(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    return value
+
+
+def _mend_tail(path: Path) -> None:
+    """Cut off what follows the last line break, or end it with one if it is a whole event."""
+    data = path.read_bytes()
+    end = data.rfind(b"\n") + 1
+    tail = data[end:]
+    if not tail:
+        return
+    with path.open("r+b") as file:
+        try:
+            json.loads(tail)
+        except ValueError:
+            file.truncate(end)
+        else:
+            file.seek(0, 2)
+            file.write(b"\n")

@@ -1,0 +1,8 @@
+"""A run in the terminal: lines while it happens, tables when it is over."""
+
+from __future__ import annotations
+
+from tamiyo.ui.terminal.progress import ProgressSink
+from tamiyo.ui.terminal.tables import render_compare_table, render_result_table
+
+__all__ = ["ProgressSink", "render_compare_table", "render_result_table"]

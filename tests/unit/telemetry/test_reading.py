@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+import pytest
+
+from tamiyo.contracts import ArtifactError
+from tamiyo.telemetry import JsonlSink, read_events
+from tests.support.events import build_one_of_each
+
+
+@pytest.fixture
+def log_path(tmp_path):
+    path = tmp_path / "events.jsonl"
+    with JsonlSink(path) as sink:
+        for event in build_one_of_each():
+            sink.emit(event)
+    return path
+
+
+def replace_line(path, number, text):
+    lines = path.read_text(encoding="utf-8").splitlines()
+    lines[number - 1] = text
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def test_a_whole_log_is_read_in_order_and_is_not_torn(log_path):
+    log = read_events(log_path)
+    assert [e["event"] for e in log.events] == [type(e).__name__ for e in build_one_of_each()]
+    assert log.is_torn is False
+
+
+def test_a_torn_last_line_is_left_out_and_reported(log_path):
+    log_path.write_bytes(log_path.read_bytes()[:-20])
+    log = read_events(log_path)
+    assert len(log.events) == len(build_one_of_each()) - 1
+    assert log.is_torn is True
+
+
+def test_a_whole_last_line_without_a_line_break_counts(log_path):
+    log_path.write_bytes(log_path.read_bytes().rstrip(b"\n"))
+    log = read_events(log_path)
+    assert (len(log.events), log.is_torn) == (len(build_one_of_each()), False)
+
+
+def test_an_empty_log_holds_no_event(tmp_path):
+    (tmp_path / "events.jsonl").touch()
+    assert read_events(tmp_path / "events.jsonl").events == []
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        (
+            '{"schema": 1, "ev',
+            r"""line 3: an event must be a JSON object, got '{"schema": 1, "ev'""",
+        ),
+        ("[1, 2]", r"line 3: an event must be a JSON object, got '\[1, 2\]'"),
+        ("", r"line 3: an event must be a JSON object, got ''"),
+        ('{"schema": 2, "event": "X"}', "line 3: schema must be 1, got 2"),
+        ('{"event": "X"}', "line 3: schema must be 1, got None"),
+        ('{"schema": 1, "event": 4}', "line 3: event must be the name of one, got 4"),
+    ],
+)
+def test_a_damaged_line_is_refused_with_its_number_and_what_it_holds(log_path, text, found):
+    replace_line(log_path, 3, text)
+    with pytest.raises(ArtifactError, match=r"events\.jsonl " + found):
+        read_events(log_path)
+
+
+def test_a_damaged_last_line_that_was_written_to_its_end_is_refused(log_path):
+    replace_line(log_path, len(build_one_of_each()), "nonsense")
+    with pytest.raises(ArtifactError, match="line 12: an event must be a JSON object, got 'nons"):
+        read_events(log_path)
+
+
+def test_a_log_of_another_schema_without_a_last_line_break_is_refused(tmp_path):
+    (tmp_path / "events.jsonl").write_text('{"schema": 9, "event": "X"}', encoding="utf-8")
+    with pytest.raises(ArtifactError, match="line 1: schema must be 1, got 9"):
+        read_events(tmp_path / "events.jsonl")
+
+
+def test_bytes_that_are_no_text_are_refused(log_path):
+    log_path.write_bytes(b"\xff\xfe\n" + log_path.read_bytes())
+    with pytest.raises(ArtifactError, match="line 1: an event must be a JSON object, got '��'"):
+        read_events(log_path)
+
+
+def test_a_missing_log_is_refused_by_name(tmp_path):
+    with pytest.raises(ArtifactError, match=r"must be a readable file, got .*gone\.jsonl: No such"):
+        read_events(tmp_path / "gone.jsonl")

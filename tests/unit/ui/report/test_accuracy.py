@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from matplotlib.figure import Figure
+
+from tamiyo.contracts import encode_event
+from tamiyo.telemetry import summarize_run
+from tamiyo.ui.report.accuracy import draw_accuracy, draw_parameters
+from tests.support.events import build_run
+
+
+@pytest.fixture
+def axes():
+    return Figure().add_subplot()
+
+
+@pytest.fixture(scope="module")
+def summary():
+    return summarize_run(encode_event(event) for event in build_run())
+
+
+def positions(axes, marker):
+    lines = [line for line in axes.get_lines() if line.get_marker() == marker]
+    return [line.get_xdata()[0] for line in lines]
+
+
+def test_markers_stand_where_the_decision_was_made(axes, summary):
+    draw_accuracy(axes, summary)
+    assert positions(axes, "^") == [7, 11, 25, 46]
+    assert positions(axes, "s") == [21, 44]
+    assert positions(axes, "X") == [19, 57]
+    assert positions(axes, "v") == [36]
+
+
+def test_markers_of_one_epoch_stand_on_top_of_each_other(axes, summary):
+    twice = replace(summary, germinations=summary.germinations[:1] * 2)
+    draw_accuracy(axes, twice)
+    heights = [
+        line.get_transform().transform((7, 57))[1]
+        for line in axes.get_lines()
+        if line.get_marker() == "^"
+    ]
+    assert heights[1] > heights[0]
+
+
+def test_a_marker_without_a_measured_epoch_is_left_out(axes, summary):
+    draw_accuracy(axes, replace(summary, course=summary.course[:20]))
+    assert positions(axes, "^") == [7, 11]
+
+
+def test_every_label_is_in_the_legend_once(axes, summary):
+    draw_accuracy(axes, summary)
+    labels = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert labels == [
+        "all seeds",
+        "committed only",
+        "test, final network",
+        "seed germinated",
+        "fossilized",
+        "pruned",
+        "rolled back",
+        "closing epochs",
+    ]
+
+
+def test_the_first_rise_is_cut_off_and_said_in_words(axes, summary):
+    draw_accuracy(axes, summary)
+    assert axes.get_ylim()[0] > 40
+    assert "from 10.2 %" in [text.get_text() for text in axes.texts]
+
+
+def test_a_course_that_is_not_finite_still_has_an_axis(axes, summary):
+    nan = replace(summary.initial, control_accuracy=float("nan"), committed_accuracy=float("nan"))
+    draw_accuracy(axes, replace(summary, course=(nan,), outcome=None))
+    assert axes.get_ylim() == (-12.0, 112.0)
+
+
+def test_parameters_are_labeled_with_host_and_final_network(axes, summary):
+    draw_parameters(axes, summary)
+    assert [text.get_text() for text in axes.texts] == ["host", "final 8,730"]
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["8,234", "9,142"]
+
+
+def test_a_network_that_did_not_grow_has_one_label(axes, summary):
+    draw_parameters(axes, replace(summary, course=summary.course[:1], outcome=None))
+    assert [text.get_text() for text in axes.texts] == ["host"]

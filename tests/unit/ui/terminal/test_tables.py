@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+import io
+
+import pytest
+from rich.console import Console
+
+from tamiyo.contracts import ComparisonRow, encode_event
+from tamiyo.telemetry import summarize_run
+from tamiyo.ui import render_compare_table, render_result_table
+from tests.support.events import build_run
+
+RESULT = """\
+digits-cnn, heuristic, seed 7: 60 epochs
+                      parameters  growth  control    test  multiply-adds
+─────────────────────────────────────────────────────────────────────────
+host before training       8,234           10.2 %       -              -
+final network              8,730  +6.0 %   86.8 %  86.0 %          74.4G
+
+slot  blueprint   style         epochs  parameters  points on test
+───────────────────────────────────────────────────────────────────
+r0c1  conv_light  sigmoid_add   8 → 22         320      +4.3 ± 0.7
+r0c2  depthwise   gated_gate   26 → 45         176      +2.1 ± 0.7
+
+seeds: 4 germinated, 2 kept, 2 pruned; rollbacks: 1
+best control accuracy 88.4 % after epoch 52; score 85.7
+"""
+COMPARE = """\
+              score  difference [95 %]    test  param.  mult-adds  kept
+────────────────────────────────────────────────────────────────────────
+wait-only      80.1                  -  80.1 %   8,234      74.4G     0
+heuristic      84.2  +4.1 [+3.2, +5.0]  84.9 %   9,034      91.4G   1.5
+static-final   84.9  +4.8 [-0.1, +5.7]  85.5 %   9,034       104T     0
+"""
+
+
+def build_row(name, score, difference, *ends, **fields):
+    defaults = {"test_accuracy": 84.9, "parameters": 9_034.4, "multiply_adds": 91.4e9}
+    defaults |= {"epochs": 60, "fossils": 0}
+    low, high = ends
+    return ComparisonRow(
+        name=name, score=score, difference=difference, low=low, high=high, **defaults | fields
+    )
+
+
+ROWS = (
+    build_row("wait-only", 80.1, 0.0, 0.0, 0.0, test_accuracy=80.1, parameters=8_234,
+              multiply_adds=74.4e9),
+    build_row("heuristic", 84.23, 4.1, 3.2, 5.02, fossils=1.5),
+    build_row("static-final", 84.9, 4.8, -0.1, 5.7, test_accuracy=85.5, multiply_adds=104e12),
+)  # fmt: skip
+
+
+def show(render, content, *, width=80, encoding="utf-8"):
+    stream = io.BytesIO()
+    file = io.TextIOWrapper(stream, encoding=encoding, newline="\n")
+    Console(file=file, width=width, color_system=None).print(render(content))
+    file.flush()
+    lines = stream.getvalue().decode(encoding).splitlines()
+    return "".join(f"{line.rstrip()}\n" for line in lines)
+
+
+def summarize(**options):
+    return summarize_run(encode_event(event) for event in build_run(**options))
+
+
+@pytest.mark.parametrize("width", [80, 140])
+def test_a_result_reads_the_same_narrow_and_wide(width):
+    assert show(render_result_table, summarize(), width=width) == RESULT
+
+
+def test_an_unfinished_run_shows_contributions_on_the_control_split():
+    shown = show(render_result_table, summarize(epochs=30, is_finished=False))
+    assert "30 of 60 epochs so far" in shown
+    assert "network now" in shown
+    assert "points on control" in shown
+    assert "score" not in shown
+
+
+def test_an_interrupted_run_says_after_how_many_epochs():
+    shown = show(render_result_table, summarize(epochs=30))
+    assert "interrupted after 30 of 60 epochs" in shown
+
+
+def test_a_run_that_kept_nothing_has_no_table_of_fossils():
+    shown = show(render_result_table, summarize(epochs=5))
+    assert "blueprint" not in shown
+    assert "rollbacks" not in shown
+    assert "seeds: 0 germinated, 0 kept, 0 pruned" in shown
+
+
+def test_a_fossil_whose_worth_was_not_measured_shows_no_number():
+    events = [encode_event(event) for event in build_run()]
+    events[-1]["contributions"] = {}
+    shown = show(render_result_table, summarize_run(events))
+    assert "r0c2  depthwise   gated_gate   26 → 45         176               -\n" in shown
+
+
+@pytest.mark.parametrize("width", [80, 140])
+def test_a_comparison_reads_the_same_narrow_and_wide(width):
+    assert show(render_compare_table, ROWS, width=width) == COMPARE
+
+
+def test_a_row_that_happens_to_equal_the_reference_keeps_its_interval():
+    row = build_row("random-legal", 80.1, 0.0, -0.4, 0.5)
+    assert "+0.0 [-0.4, +0.5]" in show(render_compare_table, [row])
+
+
+def test_tables_need_no_unicode():
+    shown = show(render_result_table, summarize(), encoding="ascii")
+    assert "8 > 22" in shown
+    assert "+4.3 +- 0.7" in shown
