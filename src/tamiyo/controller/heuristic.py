@@ -7,7 +7,6 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from tamiyo.contracts import (
-    LIVE_STAGES,
     AlphaMode,
     AlphaSpeed,
     AlphaTarget,
@@ -48,7 +47,9 @@ class HeuristicConfig:
         tempo: Length of its first ramp.
         alpha_target: Alpha that ramp leads to.
         slot_order: Which free slot is used first.
-        max_concurrent: Seeds under way at once, at least 1; one of them develops, the others hold.
+        max_concurrent: Seeds under way at once, at least 1.
+        harm_errors: Standard errors by which the contribution of a holding seed must be below zero
+            before it is pruned for it.
         plateau_epochs_to_germinate: Epochs without progress before a seed is planted.
         min_epochs_before_germinate: Completed epochs before a seed is planted.
         spare_epochs: Decisions that must be left beyond the fewest that lead a seed to commitment.
@@ -79,8 +80,9 @@ class HeuristicConfig:
     style: Style = Style.SIGMOID_ADD
     tempo: Tempo = Tempo.STANDARD
     alpha_target: AlphaTarget = AlphaTarget.FULL
-    slot_order: SlotOrder = SlotOrder.MOST_BUILDABLE
+    slot_order: SlotOrder = SlotOrder.FIRST
     max_concurrent: int = 2
+    harm_errors: float = 2.0
     plateau_epochs_to_germinate: int = 3
     min_epochs_before_germinate: int = 5
     spare_epochs: int = 2
@@ -101,6 +103,7 @@ class HeuristicConfig:
         """
         smallest = {
             "max_concurrent": 1,
+            "harm_errors": 0,
             "plateau_epochs_to_germinate": 0,
             "min_epochs_before_germinate": 0,
             "spare_epochs": 0,
@@ -208,7 +211,7 @@ class Heuristic:
 
     def _prune(self, host: HostReport) -> TamiyoDecision | None:
         for slot, seed in _growing_with(host, LifecycleOp.PRUNE):
-            reason = _find_harm(slot, seed)
+            reason = self._find_harm(slot, seed)
             if reason is None and LifecycleOp.ADVANCE not in legal_ops(slot, host):
                 reason = self._find_delay(slot, seed)
             if reason is not None:
@@ -220,6 +223,15 @@ class Heuristic:
                     reason=reason,
                 )
         return None
+
+    def _find_harm(self, slot: SlotReport, seed: SeedReport) -> str | None:
+        """Say that a holding seed makes the network worse, if it does so beyond doubt."""
+        gain = seed.contribution
+        if slot.stage != SeedStage.HOLDING or gain is None:
+            return None
+        if gain.points + self._config.harm_errors * gain.points_error >= 0:
+            return None
+        return f"contributes {_describe(seed)}"
 
     def _find_delay(self, slot: SlotReport, seed: SeedReport) -> str | None:
         """Say why a seed that may not move on has waited long enough, if it has."""
@@ -249,7 +261,6 @@ class Heuristic:
         config = self._config
         needed = config.epochs_to_commitment + config.spare_epochs
         under_way = sum(_is_under_way(slot) for slot in host.slots)
-        is_developing = any(slot.stage != SeedStage.HOLDING for slot, _ in _growing(host))
         patience = config.plateau_epochs_to_germinate
         first = config.min_epochs_before_germinate
         most = config.max_concurrent
@@ -260,7 +271,6 @@ class Heuristic:
                 signals.epochs_left < needed,
                 f"{signals.epochs_left} decisions left, {needed} needed",
             ),
-            (is_developing, "a seed is developing"),
             (under_way >= most, f"{under_way} of at most {most} seeds under way"),
             (
                 signals.plateau_epochs < patience,
@@ -319,14 +329,6 @@ def _is_under_way(slot: SlotReport) -> bool:
 
 def _is_leaving(seed: SeedReport) -> bool:
     return seed.alpha.mode == AlphaMode.DOWN and seed.alpha.target <= 0
-
-
-def _find_harm(slot: SlotReport, seed: SeedReport) -> str | None:
-    """Say that a live seed makes the network worse, if it does so beyond its standard error."""
-    gain = seed.contribution
-    if slot.stage not in LIVE_STAGES or gain is None or gain.points + gain.points_error >= 0:
-        return None
-    return f"contributes {_describe(seed)}"
 
 
 def _points_of(place: tuple[SlotReport, SeedReport]) -> float:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Final
 
 from tamiyo.contracts import ConfigError, LifecycleConfig
 
 __all__ = ["EngineConfig", "GovernorConfig"]
+
+_FEWEST_LOSSES: Final = 2
+"""Losses a standard deviation needs."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,9 +32,14 @@ class GovernorConfig:
     spike_initial_fraction: float = 0.75
 
     def __post_init__(self) -> None:
-        """Refuse a window that can never be judged."""
-        if not 2 <= self.min_epochs <= self.window_epochs:
-            message = f"min_epochs must be in [2, window_epochs = {self.window_epochs}], got {self.min_epochs}"
+        """Refuse a window that can never be judged.
+
+        Raises:
+            ConfigError: If ``min_epochs`` is outside its range.
+        """
+        if not _FEWEST_LOSSES <= self.min_epochs <= self.window_epochs:
+            allowed = f"[{_FEWEST_LOSSES}, window_epochs = {self.window_epochs}]"
+            message = f"min_epochs must be in {allowed}, got {self.min_epochs}"
             raise ConfigError(message)
 
 
@@ -48,12 +57,16 @@ class EngineConfig:
 
     lifecycle: LifecycleConfig = field(default_factory=LifecycleConfig)
     governor: GovernorConfig = field(default_factory=GovernorConfig)
-    seed_learning_rate_factor: float = 1.0
+    seed_learning_rate_factor: float = 0.5
     max_parameters: int | None = None
     check_invariants: bool = False
 
     def __post_init__(self) -> None:
-        """Refuse factors and budgets without a meaning."""
+        """Refuse factors and budgets without a meaning.
+
+        Raises:
+            ConfigError: If one is not positive.
+        """
         if not self.seed_learning_rate_factor > 0:
             got = self.seed_learning_rate_factor
             message = f"seed_learning_rate_factor must be positive, got {got}"

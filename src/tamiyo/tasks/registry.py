@@ -69,12 +69,12 @@ def _build_digits_cnn() -> Task:
         initial_loss=math.log(10),
         target_loss=0.1,
         max_epochs=60,
-        closing_epochs=5,
+        closing_epochs=10,
         batches_per_epoch=count_batches(DIGITS_TRAIN_SIZE, _DIGITS_BATCH_SIZE),
         batch_size=_DIGITS_BATCH_SIZE,
-        learning_rate=1e-2,
+        learning_rate=2e-2,
         final_learning_rate_fraction=0.1,
-        rent_points=1.0,
+        rent_points=2.0,
     )
     host = HostRecipe(
         name="cnn",
@@ -105,38 +105,31 @@ def _build_digits_canvas() -> Task:
         initial_loss=math.log(10),
         target_loss=0.1,
         max_epochs=60,
-        closing_epochs=5,
+        closing_epochs=10,
         batches_per_epoch=count_batches(DIGITS_TRAIN_SIZE, _DIGITS_BATCH_SIZE),
         batch_size=_DIGITS_BATCH_SIZE,
-        learning_rate=1e-2,
+        learning_rate=2e-2,
         final_learning_rate_fraction=0.1,
-        rent_points=1.0,
+        rent_points=3.0,
     )
-    canvas = CanvasConfig(canvas_size=16, clutter_patches=3, patch_size=4, canvases_per_digit=3)
+    canvas = CanvasConfig(canvas_size=12, clutter_patches=1, patch_size=4, canvases_per_digit=3)
     host = HostRecipe(
         name="cnn",
         arguments={
-            "channels": 4,
-            "blocks": 3,
+            "channels": 6,
+            "blocks": 2,
             "num_classes": config.num_classes,
             "normalization": "group",
             "pool_size": 2,
-            "pooled_blocks": 2,
+            "pooled_blocks": 1,
         },
     )
     return Task(
         config=config,
-        summary="digits anywhere on cluttered 16x16 canvases, drawn afresh every epoch",
+        summary="digits anywhere on cluttered 12x12 canvases, drawn afresh every epoch",
         host=host,
-        slots=MappingProxyType(
-            {
-                "r0c0": "block1",
-                "r0c1": "block2",
-                "r0c2": "block3",
-                "r0c3": "pool",
-            }
-        ),
-        family=_widen(host, (4, 6, 9, 12, 16, 24)),
+        slots=MappingProxyType({"r0c0": "block1", "r0c1": "block2", "r0c2": "pool"}),
+        family=_widen(host, (6, 8, 10, 12, 16, 20, 24)),
         load_data=partial(_load_canvases, canvas, config.batch_size),
     )
 

@@ -13,6 +13,7 @@ from tamiyo.telemetry.records import (
     RunOutcome,
     RunSummary,
     SlotSpan,
+    TwinOutcome,
 )
 from tamiyo.telemetry.sinks import FanOutSink, JsonlSink, MemorySink
 from tamiyo.telemetry.summary import summarize_run
@@ -31,6 +32,7 @@ __all__ = [
     "RunOutcome",
     "RunSummary",
     "SlotSpan",
+    "TwinOutcome",
     "read_events",
     "summarize_run",
 ]

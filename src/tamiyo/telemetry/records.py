@@ -24,6 +24,7 @@ __all__ = [
     "RunOutcome",
     "RunSummary",
     "SlotSpan",
+    "TwinOutcome",
 ]
 
 
@@ -179,6 +180,23 @@ class RunOutcome:
 
 
 @dataclass(frozen=True, kw_only=True)
+class TwinOutcome:
+    """What the same host became without growing.
+
+    Attributes:
+        control_accuracies: Percent of the control split right before training and after each epoch.
+        test_accuracy: Percent of the test split right at the end.
+        parameters: Its trainable parameters.
+        multiply_adds: Multiply-adds of its training.
+    """
+
+    control_accuracies: tuple[float, ...]
+    test_accuracy: float
+    parameters: int
+    multiply_adds: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class RunSummary:
     """A run as its events tell it, finished or not.
 
@@ -200,6 +218,7 @@ class RunSummary:
         pruned: Every seed that was removed.
         rollbacks: Every return to a snapshot.
         outcome: How it ended; ``None`` while it has not.
+        twin: The same host without growth; ``None`` if it was not trained.
     """
 
     task: str
@@ -219,6 +238,7 @@ class RunSummary:
     pruned: tuple[PrunedRow, ...]
     rollbacks: tuple[RollbackRow, ...]
     outcome: RunOutcome | None
+    twin: TwinOutcome | None
 
     @property
     def initial(self) -> EpochPoint:

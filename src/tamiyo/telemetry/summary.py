@@ -25,6 +25,7 @@ from tamiyo.telemetry.records import (
     RunOutcome,
     RunSummary,
     SlotSpan,
+    TwinOutcome,
 )
 
 __all__ = ["summarize_run"]
@@ -67,6 +68,7 @@ class _RunFold:
     def __init__(self) -> None:
         self._start: _Json | None = None
         self._end: _Json | None = None
+        self._twin: TwinOutcome | None = None
         self._slots: tuple[_Json, ...] = ()
         self._last_decision: int | None = None
         self._stabilized_epoch: int | None = None
@@ -88,6 +90,7 @@ class _RunFold:
             "GovernorRolledBack": self._take_rollback,
             "EpochCompleted": self._take_epoch,
             "RunFinished": self._take_end,
+            "TwinTrained": self._take_twin,
         }
 
     def take(self, event: _Json) -> None:
@@ -137,6 +140,7 @@ class _RunFold:
             pruned=tuple(row for row in self._pruned.values() if not self._is_alive(row.seed_id)),
             rollbacks=tuple(self._rollbacks),
             outcome=None if self._end is None else _read_outcome(self._end),
+            twin=self._twin,
         )
 
     def _check_environment(self, event: _Json) -> None:
@@ -232,6 +236,14 @@ class _RunFold:
 
     def _take_end(self, event: _Json) -> None:
         self._end = event
+
+    def _take_twin(self, event: _Json) -> None:
+        self._twin = TwinOutcome(
+            control_accuracies=tuple(float(value) for value in event["control_accuracies"]),
+            test_accuracy=float(event["test_accuracy"]),
+            parameters=event["parameters"],
+            multiply_adds=event["multiply_adds"],
+        )
 
     def _extend_spans(self, slot: _Json, epoch: int) -> None:
         seed = slot["seed"]

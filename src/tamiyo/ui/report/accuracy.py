@@ -51,6 +51,11 @@ def draw_accuracy(axes: Axes, summary: RunSummary) -> None:
         label="committed only",
         zorder=2,
     )
+    if summary.twin is not None:
+        course = summary.twin.control_accuracies
+        axes.plot(
+            range(len(course)), course, color=palette.TWIN, linewidth=1.2, label="host alone", zorder=1
+        )
     axes.set_ylabel("control accuracy (%)")
     axes.grid(axis="y", color=palette.GRID, linewidth=0.6)
     _cut_first_rise(axes, summary)

@@ -23,6 +23,7 @@ __all__ = [
     "REMOVED",
     "ROLLBACK",
     "STAGES",
+    "TWIN",
 ]
 
 INK: Final = "#333333"
@@ -36,6 +37,7 @@ BORN: Final = "#CC79A7"
 KEPT: Final = "#009E73"
 REMOVED: Final = "#000000"
 ROLLBACK: Final = "#D55E00"
+TWIN: Final = "#E69F00"
 
 _CLOSED: Final = ("closed after a prune", "#A8A8A8")
 STAGES: Final[Mapping[SeedStage, tuple[str, str]]] = MappingProxyType(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Self
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from tamiyo.contracts import EpochCompleted, Event, RunFinished, RunStarted
+from tamiyo.contracts import EpochCompleted, Event, RunFinished, RunStarted, TwinTrained
 from tamiyo.ui.formatting import format_count, format_growth, format_si
 from tamiyo.ui.terminal.notices import NoticeWriter
 from tamiyo.ui.terminal.rows import RowLayout, choose_layout
@@ -67,6 +67,8 @@ class ProgressSink:
             self._show_epoch(event, layout)
         elif isinstance(event, RunFinished):
             self._show_end(event)
+        elif isinstance(event, TwinTrained):
+            self._print(Text(f"host alone: test accuracy {event.test_accuracy:.1f} %"))
         else:
             notice = self._notices.describe(event)
             if notice is not None:

@@ -110,6 +110,15 @@ def _build_networks_table(summary: RunSummary) -> Table:
         _UNKNOWN,
         _UNKNOWN,
     )
+    if summary.twin is not None:
+        table.add_row(
+            "host alone",
+            format_count(summary.twin.parameters),
+            "",
+            _percent(summary.twin.control_accuracies[-1]),
+            _percent(summary.twin.test_accuracy),
+            format_si(summary.twin.multiply_adds),
+        )
     table.add_row(
         "network now" if outcome is None else "final network",
         format_count(summary.parameters),

@@ -1,0 +1,89 @@
+"""``tamiyo calibrate``: does a task leave room to grow?"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import fmean, stdev
+
+import torch
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+
+from tamiyo.cli.flags import read_flags
+from tamiyo.contracts import ConfigError, encode_record
+from tamiyo.tasks import CalibrationRow, calibrate_task, get_task, judge_task
+
+__all__ = ["CalibrateArguments", "run"]
+
+_EXAMPLES = """\
+  tamiyo calibrate --task digits-canvas --seeds 8
+  tamiyo calibrate --task digits-cnn --seeds 8 --json"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CalibrateArguments:
+    """Train a task's bare hosts and say whether the task leaves room to grow.
+
+    Attributes:
+        task: Name of the task.
+        seeds: How many seeds of each width, at least 2.
+        json: Print one JSON object and nothing else.
+    """
+
+    task: str = "digits-canvas"
+    seeds: int = 8
+    json: bool = False
+
+
+def run(words: Sequence[str]) -> None:
+    """Carry out the command.
+
+    Raises:
+        ConfigError: If the task is unknown or there are too few seeds.
+    """
+    arguments = read_flags(CalibrateArguments, words, command="calibrate", examples=_EXAMPLES)
+    torch.set_num_threads(1)
+    if arguments.seeds < 2:
+        message = f"seeds must be at least 2, got {arguments.seeds}"
+        raise ConfigError(message)
+    task = get_task(arguments.task)
+    console = Console(stderr=True, quiet=arguments.json)
+    with Progress(console=console, disable=arguments.json) as progress:
+        bar = progress.add_task("networks", total=len(task.family) * arguments.seeds)
+        rows = calibrate_task(
+            task, seeds=range(arguments.seeds), progress=lambda _row: progress.advance(bar)
+        )
+    verdict = judge_task(task, rows)
+    if arguments.json:
+        content = {**encode_record(verdict), "qualified": verdict.is_qualified}
+        print(json.dumps(content))
+        return
+    Console().print(_render(rows))
+    word = "qualifies" if verdict.is_qualified else "does not qualify"
+    print(
+        f"{task.config.name} {word}: {verdict.wide_parameters} parameters reach "
+        f"{verdict.wide_accuracy:.1f} % on control, the host's {verdict.host_parameters} reach "
+        f"{verdict.host_accuracy:.1f} % ({verdict.gain_points:+.1f} points, at least "
+        f"{verdict.required_points:.0f} asked for); slope of the last quarter "
+        f"{verdict.host_slope:+.2f} and {verdict.wide_slope:+.2f} points per epoch"
+    )
+
+
+def _render(rows: Sequence[CalibrationRow]) -> Table:
+    by_size: dict[int, list[CalibrationRow]] = defaultdict(list)
+    for row in rows:
+        by_size[row.parameters].append(row)
+    table = Table(box=None, header_style="bold")
+    for column in ("parameters", "control %", "sd", "slope"):
+        table.add_column(column, justify="right")
+    for parameters, group in by_size.items():
+        accuracies = [row.final_accuracy for row in group]
+        slope = fmean(row.plateau_slope for row in group)
+        table.add_row(
+            str(parameters), f"{fmean(accuracies):.1f}", f"{stdev(accuracies):.1f}", f"{slope:+.2f}"
+        )
+    return table

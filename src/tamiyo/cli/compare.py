@@ -1,0 +1,82 @@
+"""``tamiyo compare``: one table of controllers and static networks on paired seeds."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Annotated
+
+import torch
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from tyro.conf import arg
+
+from tamiyo.cli.flags import read_flags
+from tamiyo.contracts import ConfigError, encode_record
+from tamiyo.recipes import RunConfig, compare_controllers
+from tamiyo.ui import render_compare_table
+
+__all__ = ["CompareArguments", "run"]
+
+_EXAMPLES = """\
+  tamiyo compare --task digits-canvas --controllers wait-only,random-legal,heuristic --seeds 20
+  tamiyo compare --task digits-cnn --controllers heuristic,schedule:plan.toml --seeds 10 --json"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CompareArguments:
+    """Compare controllers on paired seeds, beside networks that never grew.
+
+    Attributes:
+        run: Settings of every run; the seed is the first one.
+        controllers: Controllers with commas between; static networks are built beside the last one.
+        seeds: How many seeds, at least 2.
+        reference: Controller the differences are taken to.
+        workers: Processes to use, one torch thread each; every processor if not given.
+        json: Print one JSON object and nothing else.
+    """
+
+    run: Annotated[RunConfig, arg(name="")] = field(default_factory=RunConfig)
+    controllers: str = "wait-only,random-legal,heuristic"
+    seeds: int = 20
+    reference: str = "wait-only"
+    workers: int | None = None
+    json: bool = False
+
+
+def run(words: Sequence[str]) -> None:
+    """Carry out the command.
+
+    Raises:
+        ConfigError: If what was asked for cannot be done.
+    """
+    arguments = read_flags(CompareArguments, words, command="compare", examples=_EXAMPLES)
+    torch.set_num_threads(1)
+    workers = arguments.workers if arguments.workers is not None else os.cpu_count() or 1
+    if workers < 1:
+        message = f"workers must be at least 1, got {workers}"
+        raise ConfigError(message)
+    console = Console(stderr=True, quiet=arguments.json)
+    with Progress(
+        TextColumn("seeds"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        disable=arguments.json,
+    ) as progress:
+        bar = progress.add_task("seeds", total=arguments.seeds)
+        comparison = compare_controllers(
+            arguments.run,
+            arguments.controllers.split(","),
+            seeds=arguments.seeds,
+            reference=arguments.reference,
+            workers=workers,
+            on_seed=lambda done: progress.update(bar, completed=done),
+        )
+    if arguments.json:
+        print(json.dumps(encode_record(comparison)))
+    else:
+        Console().print(render_compare_table(comparison.rows))

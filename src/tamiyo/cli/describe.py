@@ -1,0 +1,169 @@
+"""``tamiyo describe``: print the facts the code derives everything from."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields, is_dataclass
+from typing import Annotated, Final
+
+from rich.console import Console
+from rich.table import Table
+from tyro.conf import Positional, arg
+
+from tamiyo.cli.flags import read_flags
+from tamiyo.contracts import (
+    ADVANCE_GATES,
+    HEADS_USED_BY,
+    TRANSITIONS,
+    LifecycleOp,
+    SeedStage,
+    UnknownNameError,
+    build_action_spec,
+    encode_record,
+    encode_value,
+)
+from tamiyo.model import BLUEPRINTS, SlotShape, Topology, count_blueprint_parameters
+from tamiyo.recipes import RunConfig
+from tamiyo.tasks import get_task, list_tasks
+
+__all__ = ["DescribeArguments", "run"]
+
+_EXAMPLES = """\
+  tamiyo describe defaults
+  tamiyo describe blueprints --channels 16
+  tamiyo describe task --task digits-canvas --json"""
+
+_Rows = list[dict[str, object]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class DescribeArguments:
+    """Print defaults, blueprints, actions, the lifecycle or a task.
+
+    Attributes:
+        topic: One of defaults, blueprints, actions, lifecycle, task.
+        task: Task to describe; every task if not given.
+        channels: Channels of the slot that blueprint sizes are counted for.
+        json: Print one JSON object and nothing else.
+    """
+
+    topic: Positional[Annotated[str, arg(metavar="TOPIC")]]
+    task: str | None = None
+    channels: int = 4
+    json: bool = False
+
+
+def run(words: Sequence[str]) -> None:
+    """Carry out the command.
+
+    Raises:
+        UnknownNameError: If there is no such topic or task.
+    """
+    arguments = read_flags(DescribeArguments, words, command="describe", examples=_EXAMPLES)
+    if arguments.topic not in _TOPICS:
+        kind = "topic"
+        raise UnknownNameError(kind, arguments.topic, list(_TOPICS))
+    rows = _TOPICS[arguments.topic](arguments)
+    if arguments.json:
+        print(json.dumps({arguments.topic: encode_value(rows)}))
+        return
+    table = Table(box=None, header_style="bold")
+    for column in rows[0]:
+        table.add_column(column)
+    for row in rows:
+        table.add_row(*(_show(value) for value in row.values()))
+    Console().print(table)
+
+
+def _describe_defaults(_arguments: DescribeArguments) -> _Rows:
+    """Walk the configuration records: a default is printed from the record that owns it."""
+    return list(_walk(RunConfig(), ""))
+
+
+def _walk(record: object, prefix: str) -> _Rows:
+    rows: _Rows = []
+    if not is_dataclass(record):
+        return rows
+    for item in fields(record):
+        value = getattr(record, item.name)
+        if is_dataclass(value):
+            inner = "" if item.name in {"engine", "control"} else f"{item.name}."
+            rows += _walk(value, inner)
+        else:
+            flag = "--" + f"{prefix}{item.name}".replace("_", "-")
+            rows.append({"flag": flag, "default": value, "owner": type(record).__name__})
+    return rows
+
+
+def _describe_blueprints(arguments: DescribeArguments) -> _Rows:
+    shape = SlotShape(Topology.CNN, arguments.channels, (8, 8))
+    sizes = count_blueprint_parameters(shape)
+    return [
+        {
+            "index": int(blueprint),
+            "blueprint": blueprint.name,
+            f"parameters at {arguments.channels} channels": sizes.get(blueprint),
+            "f(h)": entry.summary,
+        }
+        for blueprint, entry in BLUEPRINTS.items()
+    ]
+
+
+def _describe_actions(_arguments: DescribeArguments) -> _Rows:
+    spec = build_action_spec(("r0c0", "r0c1", "r0c2"))
+    return [
+        {
+            "head": head.name,
+            "choices": head.choices,
+            "neutral": head.choices[head.neutral],
+            "depends on": head.parents,
+            "used by": [op.name for op in LifecycleOp if head.name in HEADS_USED_BY[op]],
+        }
+        for head in spec.heads
+    ]
+
+
+def _describe_lifecycle(_arguments: DescribeArguments) -> _Rows:
+    return [
+        {
+            "value": int(stage),
+            "stage": stage.name,
+            "may become": [successor.name for successor in TRANSITIONS[stage]],
+            "gate to advance": ADVANCE_GATES[stage].name if stage in ADVANCE_GATES else None,
+        }
+        for stage in SeedStage
+    ]
+
+
+def _describe_task(arguments: DescribeArguments) -> _Rows:
+    tasks = list_tasks() if arguments.task is None else (arguments.task,)
+    return [
+        {
+            **encode_record(task.config),
+            "summary": task.summary,
+            "host": {"name": task.host.name, **task.host.arguments},
+            "slots": dict(task.slots),
+        }
+        for task in map(get_task, tasks)
+    ]
+
+
+def _show(value: object) -> str:
+    encoded = encode_value(value)
+    if encoded is None:
+        return "-"
+    if isinstance(encoded, list):
+        return " ".join(str(item) for item in encoded) or "-"
+    if isinstance(encoded, Mapping):
+        return " ".join(f"{key}={item}" for key, item in encoded.items())
+    return str(encoded)
+
+
+_TOPICS: Final[Mapping[str, Callable[[DescribeArguments], _Rows]]] = {
+    "defaults": _describe_defaults,
+    "blueprints": _describe_blueprints,
+    "actions": _describe_actions,
+    "lifecycle": _describe_lifecycle,
+    "task": _describe_task,
+}

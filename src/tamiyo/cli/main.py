@@ -1,0 +1,66 @@
+"""Find the command, run it, and turn every refusal into one line and exit code 2."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Final
+
+from tamiyo.contracts import InvariantError, TamiyoError
+
+__all__ = ["main"]
+
+_COMMANDS: Final = {
+    "grow": "grow one network and keep its record, picture and export",
+    "compare": "compare controllers on paired seeds, beside networks that never grew",
+    "describe": "print defaults, blueprints, actions, the lifecycle or a task",
+    "calibrate": "train a task's bare hosts and say whether the task leaves room to grow",
+}
+
+_HELP: Final = """\
+usage: tamiyo COMMAND [OPTIONS]
+
+Grow a neural network while it trains.
+
+commands:
+{commands}
+
+examples:
+  tamiyo grow --task digits-canvas --controller heuristic --seed 0
+  tamiyo compare --task digits-canvas --controllers wait-only,heuristic --seeds 20
+  tamiyo describe blueprints
+
+`tamiyo COMMAND --help` lists the options of a command."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Args:
+        arguments: The words after ``tamiyo``; those of the process if not given.
+
+    Returns:
+        The exit code: 0, or 2 for a mistake in what was asked for.
+    """
+    words = sys.argv[1:] if arguments is None else list(arguments)
+    if not words or words[0] in {"-h", "--help"}:
+        listing = "\n".join(f"  {name:<10}{summary}" for name, summary in _COMMANDS.items())
+        print(_HELP.format(commands=listing))
+        return 0
+    if words[0] not in _COMMANDS:
+        return _refuse(f"command must be one of {', '.join(_COMMANDS)}, got {words[0]!r}")
+    # Commands load torch; a mistyped one and --help do not wait for it.
+    command = import_module(f"tamiyo.cli.{words[0]}")
+    try:
+        command.run(words[1:])
+    except InvariantError:
+        raise
+    except TamiyoError as error:
+        return _refuse(str(error))
+    return 0
+
+
+def _refuse(message: str) -> int:
+    print(f"tamiyo: {message}", file=sys.stderr)
+    return 2

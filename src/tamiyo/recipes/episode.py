@@ -1,0 +1,190 @@
+"""One episode: a controller grows one host from its first epoch to the judgement on the test split."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from torch import nn
+
+from tamiyo.contracts import (
+    AdaptationCommand,
+    EventSink,
+    HostReport,
+    PairedDifference,
+    RunFinished,
+    RunStarted,
+    TamiyoInitiated,
+    check_initial_loss,
+    derive_seed,
+)
+from tamiyo.controller import (
+    Controller,
+    ScheduleController,
+    SignalTracker,
+    build_controller,
+    check_schedule,
+)
+from tamiyo.engine import Member
+from tamiyo.recipes.config import RunConfig, hash_config
+from tamiyo.tasks import Task, TaskData, build_host
+
+__all__ = ["Episode", "EpisodeResult", "compute_score"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class EpisodeResult:
+    """What came out of an episode.
+
+    Attributes:
+        score: Test accuracy minus rent, points.
+        test_accuracy: Percent of the test split right with the committed network.
+        control_accuracy: Percent of the control split right with the committed network.
+        parameters: Trainable parameters of the committed network.
+        multiply_adds: Multiply-adds of all training.
+        epochs: Epochs trained.
+        contributions: Seed id of each fossil to what it is worth on the test split.
+    """
+
+    score: float
+    test_accuracy: float
+    control_accuracy: float
+    parameters: int
+    multiply_adds: int
+    epochs: int
+    contributions: Mapping[str, PairedDifference]
+
+
+def compute_score(
+    accuracy: float, *, parameters: int, host_parameters: int, rent_points: float
+) -> float:
+    """Compute accuracy minus rent: ``accuracy - rent * ln(parameters / host_parameters)``, points."""
+    return accuracy - rent_points * math.log(parameters / host_parameters)
+
+
+class Episode:
+    """Runs one controller on one host.
+
+    Args:
+        config: Everything that decides the run.
+        task: The task as this run has it.
+        data: Its data.
+        sink: Where events go.
+        environment: Index of the environment; it decides every random draw with the run's seed.
+        build_network: Builds the host; the task's own if not given.
+
+    Raises:
+        ConfigError: If the controller is unknown, its schedule does not fit the host, the host alone
+            exceeds the budget, or the untrained network's loss contradicts the task.
+    """
+
+    def __init__(
+        self,
+        config: RunConfig,
+        task: Task,
+        data: TaskData,
+        *,
+        sink: EventSink,
+        environment: int = 0,
+        build_network: Callable[[], nn.Module] | None = None,
+    ) -> None:
+        self._config = config
+        self._task = task
+        self._sink = sink
+        self.member = Member(
+            task.config,
+            data,
+            task.slots,
+            build_network or (lambda: build_host(task.host)),
+            engine=config.engine,
+            run_seed=config.seed,
+            environment=environment,
+            sink=sink,
+        )
+        check_initial_loss(task.config, self.member.initial.control_loss)
+        self._controller: Controller = build_controller(
+            config.controller,
+            config.control,
+            derive_seed(config.seed, environment, "controller"),
+        )
+        if isinstance(self._controller, ScheduleController):
+            check_schedule(self._controller.schedule, self.member.model.report())
+        self._tracker = SignalTracker(
+            config.tracker, decision_epochs=task.config.decision_epochs
+        )
+        self._last = self.member.initial
+
+    def run(self, should_stop: Callable[[], bool] = lambda: False) -> EpisodeResult:
+        """Train to the last epoch, or until told to stop, and judge the committed network.
+
+        Args:
+            should_stop: Asked after every epoch; true ends the episode there.
+        """
+        member, task = self.member, self._task.config
+        host = member.model.report()
+        self._announce(host)
+        self._tracker.update(member.initial)
+        interrupted = False
+        for epoch in range(1, task.max_epochs + 1):
+            if epoch == task.decision_epochs + 1:
+                member.begin_closing()
+            command = self._decide(host) if epoch <= task.decision_epochs else None
+            result = member.step(command)
+            host, self._last = result.host, result.measured
+            self._tracker.update(result.measured)
+            if self._tracker.just_stabilized:
+                self._sink.emit(TamiyoInitiated(environment=member.environment, epoch=epoch))
+            if should_stop() and epoch < task.max_epochs:
+                interrupted = True
+                break
+        return self._finish(interrupted=interrupted)
+
+    def _announce(self, host: HostReport) -> None:
+        self._sink.emit(
+            RunStarted(
+                task=self._task.config.name,
+                controller=self._controller.name,
+                seed=self._config.seed,
+                epochs=self._task.config.max_epochs,
+                config_hash=hash_config(self._config, self._task.config),
+                host=host,
+                initial=self.member.initial,
+            )
+        )
+
+    def _decide(self, host: HostReport) -> AdaptationCommand:
+        return self._controller.decide(self._tracker.peek(), host).to_command()
+
+    def _finish(self, *, interrupted: bool) -> EpisodeResult:
+        member = self.member
+        final = member.judge()
+        host_parameters = member.model.host_parameters
+        score = compute_score(
+            final.test_accuracy,
+            parameters=final.parameters,
+            host_parameters=host_parameters,
+            rent_points=self._task.config.rent_points,
+        )
+        self._sink.emit(
+            RunFinished(
+                environment=member.environment,
+                epochs=member.epochs_completed,
+                interrupted=interrupted,
+                test_accuracy=final.test_accuracy,
+                score=score,
+                host_parameters=host_parameters,
+                parameters=final.parameters,
+                multiply_adds=member.work.total,
+                contributions=final.contributions,
+            )
+        )
+        return EpisodeResult(
+            score=score,
+            test_accuracy=final.test_accuracy,
+            control_accuracy=self._last.committed_accuracy,
+            parameters=final.parameters,
+            multiply_adds=member.work.total,
+            epochs=member.epochs_completed,
+            contributions=final.contributions,
+        )

@@ -1,0 +1,122 @@
+"""Grow one network: run an episode and keep everything a user wants to keep of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from torch import nn
+
+from tamiyo.contracts import (
+    EpochCompleted,
+    EventSink,
+    RunStarted,
+    TwinTrained,
+    encode_record,
+)
+from tamiyo.model import load_export, save_export
+from tamiyo.recipes.config import RunConfig, build_effective_task, encode_config
+from tamiyo.recipes.episode import Episode, EpisodeResult
+from tamiyo.recipes.run_folder import RunFolder
+from tamiyo.tasks import HostRecipe, Task, TaskData, build_host
+from tamiyo.telemetry import FanOutSink, JsonlSink, MemorySink, RunSummary, read_events, summarize_run
+
+__all__ = ["GrowResult", "grow_network", "load_network"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class GrowResult:
+    """What a run left behind.
+
+    Attributes:
+        folder: Its files.
+        result: The committed network, judged on the test split.
+        summary: The run as its event log tells it.
+    """
+
+    folder: RunFolder
+    result: EpisodeResult
+    summary: RunSummary
+
+
+def grow_network(
+    config: RunConfig,
+    out: Path,
+    *,
+    overwrite: bool = False,
+    twin: bool = True,
+    sink: EventSink | None = None,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> GrowResult:
+    """Grow one network and write its run folder, all but the picture.
+
+    Args:
+        config: Everything that decides the run.
+        out: Folder to write; see :class:`RunFolder` for what may be there already.
+        overwrite: Whether an earlier run there may be replaced.
+        twin: Whether to train the host alone as well, to compare with; not after a stop.
+        sink: Where events go besides the log, for a display.
+        should_stop: Asked after every epoch; true ends the run there, with all its files.
+
+    Raises:
+        TamiyoError: If anything in the configuration, the folder or the schedule is wrong; nothing was
+            written then.
+    """
+    task = build_effective_task(config)
+    data = task.load_data()
+    relay = FanOutSink() if sink is None else FanOutSink(sink)
+    episode = Episode(config, task, data, sink=relay)
+    folder = RunFolder(out)
+    folder.create(encode_config(config, task.config), overwrite=overwrite)
+    with JsonlSink(folder.events) as log:
+        relay.add(log)
+        result = episode.run(should_stop)
+        if twin and not should_stop():
+            relay.emit(_train_twin(config, task, data))
+    host = {"name": task.host.name, "arguments": dict(task.host.arguments)}
+    save_export(episode.member.model, folder.export, host=host)
+    folder.write_result(encode_record(result))
+    summary = summarize_run(read_events(folder.events).events)
+    return GrowResult(folder=folder, result=result, summary=summary)
+
+
+def _train_twin(config: RunConfig, task: Task, data: TaskData) -> TwinTrained:
+    """Train the same host on the same seed without growing it."""
+    kept = MemorySink()
+    waiting = replace(config, controller="wait-only")
+    result = Episode(waiting, task, data, sink=kept).run()
+    course = [event for event in kept.events if isinstance(event, RunStarted | EpochCompleted)]
+    return TwinTrained(
+        environment=0,
+        control_accuracies=tuple(
+            (event.initial if isinstance(event, RunStarted) else event.measured).control_accuracy
+            for event in course
+        ),
+        test_accuracy=result.test_accuracy,
+        score=result.score,
+        parameters=result.parameters,
+        multiply_adds=result.multiply_adds,
+    )
+
+
+def load_network(folder: Path) -> nn.Module:
+    """Build an exported network again, without the run that grew it.
+
+    Args:
+        folder: A run folder or the ``export`` folder in it.
+
+    Returns:
+        The grown network in evaluation mode, a plain module.
+
+    Raises:
+        ArtifactError: If the export is missing, truncated, altered or of another format.
+        TamiyoError: If its host is none that Tamiyo can build.
+    """
+    export = RunFolder(folder).export
+    return load_export(
+        export if export.is_dir() else folder,
+        lambda host: build_host(
+            HostRecipe(name=str(host["name"]), arguments=dict(host["arguments"]))
+        ),
+    )
