@@ -50,7 +50,9 @@ class HeuristicConfig:
         max_concurrent: Seeds under way at once, at least 1.
         harm_errors: Standard errors by which the contribution of a holding seed must be below zero
             before it is pruned for it.
-        plateau_epochs_to_germinate: Epochs without progress before a seed is planted.
+        early_seeds: Seeds planted as soon as the host is stabilized; a seed that comes late trains
+            too little to catch up with one that was there from the start.
+        plateau_epochs_to_germinate: Epochs without progress before any further seed is planted.
         min_epochs_before_germinate: Completed epochs before a seed is planted.
         spare_epochs: Decisions that must be left beyond the fewest that lead a seed to commitment.
         prune_after_epochs_without_improvement: Epochs a seed may incubate without a shadow gain.
@@ -83,6 +85,7 @@ class HeuristicConfig:
     slot_order: SlotOrder = SlotOrder.FIRST
     max_concurrent: int = 2
     harm_errors: float = 2.0
+    early_seeds: int = 2
     plateau_epochs_to_germinate: int = 3
     min_epochs_before_germinate: int = 5
     spare_epochs: int = 2
@@ -104,6 +107,7 @@ class HeuristicConfig:
         smallest = {
             "max_concurrent": 1,
             "harm_errors": 0,
+            "early_seeds": 0,
             "plateau_epochs_to_germinate": 0,
             "min_epochs_before_germinate": 0,
             "spare_epochs": 0,
@@ -159,6 +163,7 @@ class Heuristic:
         self._config = config
         self._standing: dict[Blueprint, float] = dict.fromkeys(config.blueprints, 0.0)
         self._watched: dict[str, SeedReport] = {}
+        self._planted = 0
 
     def decide(self, signals: TrainingSignals, host: HostReport) -> TamiyoDecision:
         """Return what the rules say, else WAIT with the obstacle to planting as its reason.
@@ -261,7 +266,8 @@ class Heuristic:
         config = self._config
         needed = config.epochs_to_commitment + config.spare_epochs
         under_way = sum(_is_under_way(slot) for slot in host.slots)
-        patience = config.plateau_epochs_to_germinate
+        is_early = self._planted < config.early_seeds
+        patience = 0 if is_early else config.plateau_epochs_to_germinate
         first = config.min_epochs_before_germinate
         most = config.max_concurrent
         obstacles = (
@@ -295,6 +301,7 @@ class Heuristic:
                 )
                 if is_legal(host, decision):
                     self._fade_standing()
+                    self._planted += 1
                     return decision
         return None
 

@@ -46,8 +46,8 @@ class TrackerConfig:
     plateau_window: int = 3
     plateau_noise: float = 2.0
     min_stabilization_epoch: int = 5
-    stabilization_epochs: int = 3
-    stabilization_threshold: float = 0.05
+    stabilization_epochs: int = 2
+    stabilization_threshold: float = 0.1
     min_descent_fraction: float = 0.2
     rise_noise: float = 2.0
 

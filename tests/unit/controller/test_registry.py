@@ -34,7 +34,7 @@ def test_a_schedule_without_a_path_is_refused():
 
 
 def test_the_heuristic_gets_its_thresholds():
-    config = ControllerConfig(heuristic=HeuristicConfig(plateau_epochs_to_germinate=99))
+    config = ControllerConfig(heuristic=HeuristicConfig(min_epochs_before_germinate=99))
     decision = build_controller("heuristic", config, 0).decide(build_signals(), build_host_report())
     assert decision.op == LifecycleOp.WAIT
 

@@ -18,9 +18,8 @@ DESCENT = [1.0, 0.5]
 
 def follow(losses, *, decision_epochs=40, first_epoch=0, **config):
     """Feed one report per loss and return the tracker with all signals."""
-    tracker = SignalTracker(
-        TrackerConfig(**({"smoothing": 0.0} | config)), decision_epochs=decision_epochs
-    )
+    plain = {"smoothing": 0.0, "stabilization_epochs": 3, "stabilization_threshold": 0.05}
+    tracker = SignalTracker(TrackerConfig(**(plain | config)), decision_epochs=decision_epochs)
     reports = [build_epoch_report(first_epoch + i, loss) for i, loss in enumerate(losses)]
     return tracker, [tracker.update(report) for report in reports]
 
