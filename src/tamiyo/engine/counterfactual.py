@@ -1,4 +1,4 @@
-"""One validation of a network together with what it would be without, or with, each of its seeds."""
+"""One validation of a network, and what it would be without, or with, each of its seeds."""
 
 from __future__ import annotations
 
@@ -73,8 +73,9 @@ class Validation:
 def validate(model: TamiyoModel, inputs: Tensor, targets: Tensor) -> Validation:
     """Validate a network and its counterfactuals in one pass over the split.
 
-    The variants are: as it is; each live seed off; each pair off; all off; each incubating seed on. They
-    share every computation up to the first slot in which they differ, where the host can be cut.
+    The variants are: as it is; each live seed off; each pair off; all off; each incubating seed
+    on. They share every computation up to the first slot in which they differ, where the host can
+    be cut.
 
     Args:
         model: The model; evaluated in evaluation mode and put back into its mode.
@@ -122,18 +123,20 @@ def measure_fossils(
     Returns:
         The committed network's result, and seed id to the difference that fossil makes.
     """
-    stages = {slot_id: slot.stage for slot_id, slot in model.slots.items()}
     uncommitted: Overrides = {
-        slot_id: () for slot_id, stage in stages.items() if stage in LIVE_STAGES
+        slot_id: () for slot_id, slot in model.slots.items() if slot.stage in LIVE_STAGES
     }
-    fossils = [slot_id for slot_id, stage in stages.items() if stage == SeedStage.FOSSILIZED]
-    variants = [uncommitted, *({**uncommitted, slot_id: ()} for slot_id in fossils)]
+    fossils = {
+        slot.seed.seed_id: slot_id
+        for slot_id, slot in model.slots.items()
+        if slot.seed is not None and slot.seed.stage == SeedStage.FOSSILIZED
+    }
+    variants = [uncommitted, *({**uncommitted, slot_id: ()} for slot_id in fossils.values())]
     committed, *without = evaluate_variants(model, inputs, targets, variants)
-    worth = {}
-    for slot_id, result in zip(fossils, without, strict=True):
-        seed = model.slots[slot_id].seed
-        if seed is not None:
-            worth[seed.seed_id] = compute_paired_difference(committed, result)
+    worth = {
+        seed_id: compute_paired_difference(committed, result)
+        for seed_id, result in zip(fossils, without, strict=True)
+    }
     return committed, worth
 
 
@@ -153,21 +156,16 @@ def evaluate_variants(
     """
     was_training = model.training
     model.eval()
-    parts: list[list[tuple[Tensor, Tensor]]] = [[] for _ in variants]
-    with torch.no_grad():
-        for chunk, wanted in _chunks(inputs, targets):
-            for part, outputs in zip(
-                parts, model.execution.run_variants(chunk, variants), strict=True
-            ):
-                losses = F.cross_entropy(outputs, wanted, reduction="none")
-                part.append((outputs.argmax(dim=1) == wanted, losses))
-    model.train(was_training)
+    try:
+        chunks = [_judge(model, *chunk, variants) for chunk in _chunks(inputs, targets)]
+    finally:
+        model.train(was_training)
     return [
         SplitResult(
-            right=torch.cat([right for right, _ in part]),
-            losses=torch.cat([losses for _, losses in part]),
+            right=torch.cat([part.right for part in parts]),
+            losses=torch.cat([part.losses for part in parts]),
         )
-        for part in parts
+        for parts in zip(*chunks, strict=True)
     ]
 
 
@@ -186,6 +184,19 @@ def compute_paired_difference(with_it: SplitResult, without_it: SplitResult) -> 
 
 def _chunks(inputs: Tensor, targets: Tensor) -> Iterable[tuple[Tensor, Tensor]]:
     return zip(inputs.split(_CHUNK_SAMPLES), targets.split(_CHUNK_SAMPLES), strict=True)
+
+
+@torch.no_grad()
+def _judge(
+    model: TamiyoModel, inputs: Tensor, targets: Tensor, variants: Sequence[Overrides]
+) -> list[SplitResult]:
+    return [
+        SplitResult(
+            right=outputs.argmax(dim=1) == targets,
+            losses=F.cross_entropy(outputs, targets, reduction="none"),
+        )
+        for outputs in model.execution.run_variants(inputs, variants)
+    ]
 
 
 def _compute_interactions(

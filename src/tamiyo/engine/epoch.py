@@ -1,4 +1,7 @@
-"""One training epoch of one host: host and blended seeds on the loss, incubating seeds on the shadow loss."""
+"""One training epoch of one host.
+
+Host and blended seeds learn on the network's loss, incubating seeds on the shadow loss.
+"""
 
 from __future__ import annotations
 
@@ -30,8 +33,8 @@ class GradientReading:
 
     Attributes:
         norm: L2 norm over all its parameters; may be infinite or NaN.
-        health: 1 less half the share of parameter tensors whose gradient vanishes and 0.8 of the share
-            whose gradient explodes, in [0, 1].
+        health: 1 less half the share of parameter tensors whose gradient vanishes and 0.8 of the
+            share whose gradient explodes, in [0, 1].
     """
 
     norm: float
@@ -46,7 +49,7 @@ class TrainingResult:
         loss: Mean loss over the samples, nats.
         accuracy: Percent of samples right as they were met.
         steps: Optimizer steps.
-        gradients: Slot id to its seed's gradient on the last batch; none for a seed that had no gradient.
+        gradients: Slot id to its seed's gradient on the last batch; none for a seed without one.
     """
 
     loss: float
@@ -140,7 +143,8 @@ def _backward(
     """Backpropagate the network's loss; also return what the first incubating slot sees."""
     outputs, features = model.execution.run(inputs, capture=_first_incubating(model))
     loss = F.cross_entropy(outputs, targets)
-    loss.backward()
+    if loss.requires_grad:  # not so for a frozen host with no blended seed
+        loss.backward()
     return loss, outputs, features
 
 

@@ -5,15 +5,18 @@ from __future__ import annotations
 import math
 from collections import deque
 from dataclasses import dataclass
+from itertools import chain
 from statistics import fmean, stdev
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
-from tamiyo.contracts import Initiator
+from tamiyo.contracts import Initiator, InvariantError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tamiyo.engine.config import GovernorConfig
     from tamiyo.model import TamiyoModel
 
@@ -98,13 +101,13 @@ class Governor:
             The epoch of the state that was restored.
 
         Raises:
-            RuntimeError: If no healthy state was ever remembered.
+            InvariantError: If no healthy state was ever remembered.
         """
         if self._snapshot is None:
             message = "roll_back must follow remember, got no snapshot"
-            raise RuntimeError(message)
+            raise InvariantError(message)
         model.ramp_out_uncommitted(0, initiator=Initiator.GOVERNOR, reason=reason)
-        model.host.load_state_dict(self._snapshot.host)
+        _load_matching(model.host, self._snapshot.host)
         for slot_id, slot in model.slots.items():
             seed_id, state = self._snapshot.seeds.get(slot_id, ("", {}))
             if slot.seed is not None and slot.seed.seed_id == seed_id:
@@ -113,12 +116,17 @@ class Governor:
 
 
 def _copy(module: nn.Module) -> dict[str, Tensor]:
-    return {name: tensor.detach().clone() for name, tensor in module.state_dict().items()}
+    return {name: tensor.detach().clone() for name, tensor in _tensors(module)}
 
 
 def _load_matching(module: nn.Module, state: dict[str, Tensor]) -> None:
     """Copy the tensors both have: a gate may have come or gone since the snapshot."""
     with torch.no_grad():
-        for name, tensor in module.state_dict().items():
+        for name, tensor in _tensors(module):
             if name in state:
                 tensor.copy_(state[name])
+
+
+def _tensors(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
+    """Every parameter and buffer, also the buffers a state dict leaves out."""
+    return chain(module.named_parameters(), module.named_buffers())

@@ -12,6 +12,7 @@ from torch import nn
 from tamiyo.contracts import (
     AdaptationCommand,
     DecisionMade,
+    EpochCompleted,
     EpochReport,
     EventSink,
     GovernorRolledBack,
@@ -136,16 +137,19 @@ class Member:
         """Epochs trained so far."""
         return self.model.epoch - 1
 
-    def step(self, command: AdaptationCommand) -> StepResult:
+    def step(self, command: AdaptationCommand | None) -> StepResult:
         """Carry out a command, let time pass, train one epoch, validate and report.
 
         Args:
-            command: What the controller decided; an illegal one becomes WAIT.
+            command: What the controller decided, an illegal one becomes WAIT; ``None`` when there
+                was nothing to decide, as in the closing epochs.
         """
-        refusal = self._apply(command)
+        refusal = None if command is None else self._apply(command)
         self.model.tick()
         measured = self._train_and_validate()
-        return StepResult(measured=measured, host=self.model.report(), refusal=refusal)
+        host = self.model.report()
+        self._sink.emit(EpochCompleted(environment=self.environment, measured=measured, host=host))
+        return StepResult(measured=measured, host=host, refusal=refusal)
 
     def begin_closing(self) -> None:
         """Send every uncommitted seed on its way out: the last decision has been made."""

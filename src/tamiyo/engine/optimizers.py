@@ -1,8 +1,9 @@
 """GrowingOptimizer: one Adam whose groups follow the model's structure.
 
-There is one parameter group for the host, fossils included, and one for each living seed. The groups are
-derived from the model after every change, never patched: Adam keeps its state by parameter, so a seed
-that fossilizes takes its state along, and the state of a removed seed is dropped with it.
+There is one parameter group for the host, fossils included, and one for each living seed. The
+groups are derived from the model after every change, never patched: Adam keeps its state by
+parameter, so a seed that fossilizes takes its state along, and the state of a removed seed is
+dropped with it.
 """
 
 from __future__ import annotations
@@ -88,7 +89,8 @@ class GrowingOptimizer:
         trainable = {id(p) for p in self._model.parameters() if p.requires_grad}
         if len(held) != len(set(held)) or set(held) != trainable:
             message = (
-                f"every trainable parameter must be in exactly one group, got {len(held)} memberships "
-                f"of {len(set(held))} parameters for {len(trainable)} trainable ones"
+                "every trainable parameter must be in exactly one group, got "
+                f"{len(held)} memberships of {len(set(held))} parameters "
+                f"for {len(trainable)} trainable ones"
             )
             raise InvariantError(message)

@@ -21,7 +21,7 @@ __all__ = ["Population", "SequentialPopulation"]
 class Population(Protocol):
     """What every executor offers; environment e gives the same bytes whatever runs beside it."""
 
-    def step(self, commands: Sequence[AdaptationCommand]) -> list[StepResult]:
+    def step(self, commands: Sequence[AdaptationCommand | None]) -> list[StepResult]:
         """Carry out one command per environment and train each for one epoch."""
 
     def begin_closing(self) -> None:
@@ -32,7 +32,9 @@ class Population(Protocol):
 
 
 class SequentialPopulation:
-    """Trains one environment after the other: works for every host, and is the oracle of faster executors.
+    """Trains one environment after the other.
+
+    It works for every host and is the oracle of faster executors.
 
     Args:
         config: The task.
@@ -71,7 +73,7 @@ class SequentialPopulation:
             for environment in environments
         ]
 
-    def step(self, commands: Sequence[AdaptationCommand]) -> list[StepResult]:
+    def step(self, commands: Sequence[AdaptationCommand | None]) -> list[StepResult]:
         """Carry out one command per environment and train each for one epoch."""
         return [
             member.step(command) for member, command in zip(self.members, commands, strict=True)

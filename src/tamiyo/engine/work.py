@@ -1,7 +1,8 @@
-"""WorkCounter: multiply-adds of training, measured on the first step after every change of structure.
+"""WorkCounter: multiply-adds of training, measured on the first step of every kind of structure.
 
-PyTorch's own counter sees every matrix product and convolution of a real step, forward, backward and
-shadow pass; a multiply-add is two of its floating-point operations. Element-wise work is not counted.
+PyTorch's own counter sees every matrix product and convolution of a real step, forward, backward
+and shadow pass; a multiply-add is two of its floating-point operations. Element-wise work is not
+counted.
 """
 
 from __future__ import annotations
@@ -9,8 +10,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from torch.utils.flop_counter import FlopCounterMode
-
-from tamiyo.contracts import SeedStage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
@@ -50,13 +49,15 @@ class WorkCounter:
 
 
 def _structure(model: TamiyoModel) -> Hashable:
-    """Everything that decides how much work a step is."""
+    """Everything that decides how much work a step is; no seed ids, so that equal ones meet."""
+    shadows = model.shadow_overrides()
     return tuple(
         (
-            slot.seed.seed_id,
-            slot.seed.stage == SeedStage.TRAINING,
-            tuple(s for s, _ in slot.weights),
+            slot_id,
+            slot.seed.blueprint,
+            slot_id in shadows,
+            frozenset(style.algorithm for style, _ in shadows.get(slot_id, slot.weights)),
         )
-        for slot in model.slots.values()
+        for slot_id, slot in model.slots.items()
         if slot.seed is not None
     )

@@ -1,0 +1,27 @@
+from __future__ import annotations
+
+import pytest
+
+from tamiyo.contracts import ConfigError
+from tamiyo.engine import EngineConfig, GovernorConfig
+
+
+@pytest.mark.parametrize("min_epochs", [1, 21])
+def test_a_window_that_can_never_be_judged_is_refused(min_epochs):
+    with pytest.raises(ConfigError, match=rf"\[2, window_epochs = 20\], got {min_epochs}"):
+        GovernorConfig(window_epochs=20, min_epochs=min_epochs)
+
+
+@pytest.mark.parametrize("factor", [0.0, -0.5, float("nan")])
+def test_a_seed_learning_rate_factor_that_is_not_positive_is_refused(factor):
+    with pytest.raises(ConfigError, match=f"must be positive, got {factor}"):
+        EngineConfig(seed_learning_rate_factor=factor)
+
+
+def test_an_empty_parameter_budget_is_refused():
+    with pytest.raises(ConfigError, match="max_parameters must be at least 1, got 0"):
+        EngineConfig(max_parameters=0)
+
+
+def test_the_defaults_are_accepted():
+    assert EngineConfig().max_parameters is None

@@ -1,0 +1,207 @@
+from __future__ import annotations
+
+from itertools import combinations
+
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional as F
+
+from tamiyo.contracts import LifecycleConfig, LifecycleOp, SeedStage, Style
+from tamiyo.engine import (
+    SplitResult,
+    compute_paired_difference,
+    evaluate_variants,
+    measure_fossils,
+    validate,
+)
+from tests.support.tasks import (
+    SLOTS,
+    act,
+    build_model,
+    build_noisy_host,
+    build_tiny_data,
+    copy_state,
+    germinate,
+    wake,
+)
+
+CONTROL = build_tiny_data().control
+STYLES = dict(zip(SLOTS, (Style.LINEAR_ADD, Style.GATED_GATE, Style.LINEAR_MULTIPLY), strict=True))
+
+
+def grow(*live, host=None, whole=False):
+    """A model with these seeds blended in at full strength."""
+    model = build_model(host, whole=whole)
+    for slot_id in live:
+        assert model.apply_command(germinate(slot_id, style=STYLES[slot_id])).executed
+        assert model.apply_command(act(LifecycleOp.ADVANCE, slot_id)).executed
+    wake(model)
+    return model
+
+
+def evaluate_without(model, off):
+    """Brute force: really take the seeds out, run the whole network, put them back."""
+    seeds = {slot_id: model.slots[slot_id].seed for slot_id in off}
+    for slot_id in off:
+        model.slots[slot_id].seed = None
+    model.eval()
+    with torch.no_grad():
+        outputs = model(CONTROL.inputs)
+    model.train()
+    for slot_id, seed in seeds.items():
+        model.slots[slot_id].seed = seed
+    return SplitResult(
+        right=outputs.argmax(dim=1) == CONTROL.targets,
+        losses=F.cross_entropy(outputs, CONTROL.targets, reduction="none"),
+    )
+
+
+def assert_same(one, two):
+    assert torch.equal(one.right, two.right)
+    assert torch.equal(one.losses, two.losses)
+
+
+@pytest.mark.parametrize("whole", [False, True])
+@pytest.mark.parametrize("live", [("r0c1",), ("r0c0", "r0c2"), tuple(SLOTS)])
+def test_validation_equals_separate_passes_bit_for_bit(live, whole):
+    model = grow(*live, whole=whole)
+    validation = validate(model, CONTROL.inputs, CONTROL.targets)
+    main = evaluate_without(model, ())
+    assert_same(validation.main, main)
+    assert_same(validation.committed, evaluate_without(model, live))
+    assert validation.contributions == {
+        slot_id: compute_paired_difference(main, evaluate_without(model, (slot_id,)))
+        for slot_id in live
+    }
+
+
+@pytest.mark.parametrize("live", [("r0c0", "r0c2"), tuple(SLOTS)])
+def test_interactions_are_inclusion_and_exclusion_of_every_pair(live):
+    model = grow(*live)
+    interactions = validate(model, CONTROL.inputs, CONTROL.targets).interactions
+    assert [report.slot_ids for report in interactions] == list(combinations(live, 2))
+    for report in interactions:
+        one, two = report.slot_ids
+        subsets = ((), (one,), (two,), (one, two))
+        both, first, second, none = (evaluate_without(model, off).accuracy for off in subsets)
+        assert report.points == both - first - second + none
+
+
+@pytest.mark.parametrize(
+    ("live", "variants"), [((), 1), (("r0c1",), 2), (("r0c0", "r0c1"), 4), (tuple(SLOTS), 8)]
+)
+def test_only_the_variants_that_are_needed_are_run(live, variants, monkeypatch):
+    model = grow(*live)
+    ran = []
+    run = model.execution.run_variants
+    monkeypatch.setattr(
+        model.execution, "run_variants", lambda x, wanted: ran.extend(wanted) or run(x, wanted)
+    )
+    validate(model, CONTROL.inputs, CONTROL.targets)
+    assert len(ran) == variants
+
+
+def test_a_network_without_live_seeds_is_its_own_committed_network():
+    validation = validate(build_model(), CONTROL.inputs, CONTROL.targets)
+    assert_same(validation.main, validation.committed)
+    assert not validation.contributions
+    assert not validation.interactions
+
+
+def test_the_shadow_gain_is_what_an_incubating_seed_would_change():
+    model = build_model(config=LifecycleConfig())
+    for slot_id in ("r0c0", "r0c1"):
+        model.apply_command(germinate(slot_id))
+        model.apply_command(act(LifecycleOp.ADVANCE, slot_id))
+    wake(model)
+    validation = validate(model, CONTROL.inputs, CONTROL.targets)
+    assert not validation.contributions
+    for slot_id in ("r0c0", "r0c1"):
+        seed = model.slots[slot_id].seed
+        seed.stage = SeedStage.BLENDING
+        seed.schedule.begin(Style.LINEAR_ADD, 1.0, steps=0, curve=Style.LINEAR_ADD.ramp_curve)
+        expected = compute_paired_difference(evaluate_without(model, ()), validation.main)
+        seed.stage = SeedStage.TRAINING
+        assert validation.shadow_gains[slot_id] == expected
+
+
+@pytest.mark.parametrize("stage", [SeedStage.GERMINATED, SeedStage.BLENDING, SeedStage.HOLDING])
+def test_a_seed_without_influence_has_no_contribution(stage):
+    model = build_model()
+    model.apply_command(germinate())
+    model.slots["r0c0"].seed.stage = stage
+    validation = validate(model, CONTROL.inputs, CONTROL.targets)
+    assert not validation.contributions
+    assert not validation.shadow_gains
+
+
+def test_the_paired_difference_is_mean_and_standard_error_as_numpy_has_them():
+    random = np.random.default_rng(0)
+    right = random.random((2, 40)) < [[0.8], [0.6]]
+    losses = random.random((2, 40)).astype(np.float32)
+    one, two = (
+        SplitResult(right=torch.tensor(right[row]), losses=torch.tensor(losses[row]))
+        for row in (0, 1)
+    )
+    difference = compute_paired_difference(one, two)
+    points = 100 * (right[0].astype(float) - right[1].astype(float))
+    loss = losses[1].astype(float) - losses[0].astype(float)
+    assert difference.points == pytest.approx(points.mean())
+    assert difference.points_error == pytest.approx(points.std(ddof=1) / 40**0.5)
+    assert difference.loss == pytest.approx(loss.mean())
+    assert difference.loss_error == pytest.approx(loss.std(ddof=1) / 40**0.5)
+
+
+def test_accuracy_is_percent_and_loss_the_mean():
+    result = SplitResult(
+        right=torch.tensor([True, False, True, True]), losses=torch.tensor([0.0, 2.0, 1.0, 1.0])
+    )
+    assert (result.accuracy, result.loss) == (75.0, 1.0)
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_the_mode_of_the_model_is_restored(training):
+    model = grow("r0c0", host=build_noisy_host).train(training)
+    validate(model, CONTROL.inputs, CONTROL.targets)
+    assert {module.training for module in model.modules()} == {training}
+
+
+def test_the_mode_of_the_model_is_restored_after_an_error():
+    model = build_model()
+    with pytest.raises(RuntimeError, match=r"\[50, 2, 6, 6\]"):
+        validate(model, CONTROL.inputs.expand(-1, 2, -1, -1), CONTROL.targets)
+    assert model.training
+
+
+def test_validation_changes_no_state_and_draws_nothing():
+    model = grow(*SLOTS, host=build_noisy_host)
+    before, generator = copy_state(model), torch.random.get_rng_state()
+    report = model.report()
+    validate(model, CONTROL.inputs, CONTROL.targets)
+    assert all(torch.equal(model.state_dict()[name], before[name]) for name in before)
+    assert torch.equal(torch.random.get_rng_state(), generator)
+    assert model.report() == report
+    assert all(parameter.grad is None for parameter in model.parameters())
+
+
+def test_a_split_larger_than_a_chunk_is_evaluated_whole():
+    model = grow("r0c0")
+    inputs, targets = CONTROL.inputs.repeat(25, 1, 1, 1), CONTROL.targets.repeat(25)
+    (result,) = evaluate_variants(model, inputs, targets, [{}])
+    assert len(result.right) == len(result.losses) == 1250
+    assert result.accuracy == evaluate_without(model, ()).accuracy
+
+
+def test_fossils_are_judged_with_every_uncommitted_seed_off():
+    model = grow(*SLOTS)
+    for slot_id in ("r0c0", "r0c2"):
+        model.slots[slot_id].seed.stage = SeedStage.FOSSILIZED
+    committed, worth = measure_fossils(model, CONTROL.inputs, CONTROL.targets)
+    assert_same(committed, evaluate_without(model, ("r0c1",)))
+    assert worth == {
+        model.slots[slot_id].seed.seed_id: compute_paired_difference(
+            committed, evaluate_without(model, ("r0c1", slot_id))
+        )
+        for slot_id in ("r0c0", "r0c2")
+    }
