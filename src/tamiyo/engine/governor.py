@@ -64,17 +64,23 @@ class Governor:
         """
         if not math.isfinite(control_loss) or not math.isfinite(train_loss):
             return f"loss is not finite (control {control_loss}, training {train_loss})"
-        if len(self._healthy) >= self._config.min_epochs:
-            mean, deviation = fmean(self._healthy), stdev(self._healthy)
-            limit = max(
-                mean + self._config.spike_deviations * deviation,
-                mean * self._config.spike_factor,
-                self._initial_loss * self._config.spike_initial_fraction,
-            )
-            if control_loss > limit:
-                return f"control loss {control_loss:.3g} above {limit:.3g}"
+        limit = self._find_limit()
+        if control_loss > limit:
+            return f"control loss {control_loss:.3g} above {limit:.3g}"
         self._healthy.append(control_loss)
         return None
+
+    def _find_limit(self) -> float:
+        """Return the highest loss that is no spike; at first by the task alone."""
+        config = self._config
+        if len(self._healthy) < config.min_epochs:
+            return self._initial_loss * config.spike_factor
+        mean, deviation = fmean(self._healthy), stdev(self._healthy)
+        return max(
+            mean + config.spike_deviations * deviation,
+            mean * config.spike_factor,
+            self._initial_loss * config.spike_initial_fraction,
+        )
 
     def remember(self, model: TamiyoModel, *, epoch: int) -> None:
         """Keep a copy of a healthy model."""
