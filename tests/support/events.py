@@ -37,9 +37,10 @@ from tamiyo.contracts import (
     Style,
     TamiyoInitiated,
     Tempo,
+    TwinTrained,
 )
 
-__all__ = ["build_one_of_each", "build_run"]
+__all__ = ["build_one_of_each", "build_run", "build_twin"]
 
 HOST_PARAMETERS = 8_234
 SLOT_IDS = ("r0c0", "r0c1", "r0c2")
@@ -155,6 +156,21 @@ def build_one_of_each() -> tuple[Event, ...]:
         GovernorRolledBack(environment=0, epoch=30, reason="loss is not finite", restored_epoch=28),
         EpochCompleted(environment=0, measured=_measured(32), host=_host(32)),
         _finish(EPOCHS),
+        build_twin(),
+    )
+
+
+def build_twin(*, environment: int = 0) -> TwinTrained:
+    """Build what the same host became without growing: every epoch three points worse."""
+    return TwinTrained(
+        environment=environment,
+        control_accuracies=tuple(
+            _measured(epoch).control_accuracy - 3 for epoch in range(EPOCHS + 1)
+        ),
+        test_accuracy=79.5,
+        score=79.5,
+        parameters=HOST_PARAMETERS,
+        multiply_adds=60_000_000_000,
     )
 
 

@@ -23,6 +23,7 @@ from tamiyo.contracts.decisions import (
     Initiator,
     TamiyoDecision,
 )
+from tamiyo.contracts.encoding import encode_record, encode_value
 from tamiyo.contracts.errors import (
     ArtifactError,
     ConfigError,
@@ -50,6 +51,7 @@ from tamiyo.contracts.events import (
     SeedPruned,
     StageChanged,
     TamiyoInitiated,
+    TwinTrained,
     encode_event,
 )
 from tamiyo.contracts.legality import (
@@ -73,6 +75,7 @@ from tamiyo.contracts.randomness import (
 )
 from tamiyo.contracts.reports import (
     AlphaReport,
+    ComparisonRow,
     EpochReport,
     GateCheck,
     GateVerdict,
@@ -81,8 +84,6 @@ from tamiyo.contracts.reports import (
     PairedDifference,
     SeedReport,
     SlotReport,
-)
-from tamiyo.contracts.signals import (
     TrainingSignals,
 )
 from tamiyo.contracts.slots import (
@@ -111,6 +112,7 @@ __all__ = [
     "AlphaTarget",
     "ArtifactError",
     "Blueprint",
+    "ComparisonRow",
     "ConfigError",
     "CurveChoice",
     "DecisionMade",
@@ -153,11 +155,14 @@ __all__ = [
     "TaskConfig",
     "Tempo",
     "TrainingSignals",
+    "TwinTrained",
     "UnknownNameError",
     "build_action_spec",
     "check_initial_loss",
     "derive_seed",
     "encode_event",
+    "encode_record",
+    "encode_value",
     "find_refusal",
     "legal_choices",
     "legal_ops",

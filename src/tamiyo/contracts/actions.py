@@ -1,4 +1,4 @@
-"""The factored action: eight heads, their choices, parents and neutral choice, and which op uses which."""
+"""The factored action: eight heads, choices, parents, neutral choices, and which op uses which."""
 
 from __future__ import annotations
 
@@ -210,7 +210,11 @@ class HeadSpec:
     neutral: int
 
     def __post_init__(self) -> None:
-        """Refuse a neutral choice outside the head."""
+        """Refuse a neutral choice outside the head.
+
+        Raises:
+            ConfigError: If ``neutral`` is no index of ``choices``.
+        """
         if not 0 <= self.neutral < len(self.choices):
             message = (
                 f"neutral of {self.name} must be in [0, {len(self.choices)}), got {self.neutral}"
@@ -236,7 +240,11 @@ class ActionSpec:
     used_when: tuple[frozenset[str], ...]
 
     def __post_init__(self) -> None:
-        """Refuse a table that does not fit the heads."""
+        """Refuse a table that does not fit the heads.
+
+        Raises:
+            ConfigError: If ``used_when`` has not one row per op, or a head comes before its parent.
+        """
         if len(self.used_when) != self.heads[0].size:
             message = f"used_when must have {self.heads[0].size} rows, got {len(self.used_when)}"
             raise ConfigError(message)

@@ -36,7 +36,9 @@ class Initiator(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class AdaptationCommand:
-    """One change to a model; a field the op does not use is ``None``.
+    """One change to a model.
+
+    A field the op does not use is ignored; a used one that is ``None`` means the neutral choice.
 
     Attributes:
         op: What to do.

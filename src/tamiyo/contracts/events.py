@@ -1,16 +1,17 @@
 """One frozen record per thing that happened, the sink they go to, and their plain form.
 
-An event never carries a time: the sink that writes it adds one, so that two equal runs write equal events.
+An event never carries a time: the sink that writes it adds one, so that two equal runs write equal
+events.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, is_dataclass
-from enum import Enum
+from dataclasses import dataclass
 from typing import Final, Protocol
 
 from tamiyo.contracts.decisions import AdaptationCommand, Initiator
+from tamiyo.contracts.encoding import encode_record
 from tamiyo.contracts.lifecycle import SeedStage
 from tamiyo.contracts.reports import EpochReport, GateVerdict, HostReport, PairedDifference
 
@@ -30,6 +31,7 @@ __all__ = [
     "SeedPruned",
     "StageChanged",
     "TamiyoInitiated",
+    "TwinTrained",
     "encode_event",
 ]
 
@@ -206,6 +208,27 @@ class RunFinished:
     contributions: Mapping[str, PairedDifference]
 
 
+@dataclass(frozen=True, kw_only=True)
+class TwinTrained:
+    """The wait-only twin of a run is trained: same host, seed, data order and epochs, never grown.
+
+    Attributes:
+        environment: Index of the environment.
+        control_accuracies: Percent of the control split right before training and after each epoch.
+        test_accuracy: Percent of the test split right at the end.
+        score: The same number: a host pays no rent for itself.
+        parameters: Its trainable parameters.
+        multiply_adds: Multiply-adds of its training.
+    """
+
+    environment: int
+    control_accuracies: tuple[float, ...]
+    test_accuracy: float
+    score: float
+    parameters: int
+    multiply_adds: int
+
+
 Event = (
     RunStarted
     | DecisionMade
@@ -218,6 +241,7 @@ Event = (
     | GovernorRolledBack
     | EpochCompleted
     | RunFinished
+    | TwinTrained
 )
 
 
@@ -238,7 +262,7 @@ class NullSink:
 def encode_event(event: Event) -> dict[str, object]:
     """Turn an event into plain JSON values.
 
-    Enums become their names, records objects, tuples lists; the field ``event`` holds the type's name.
+    Enums become their names, records objects, tuples lists; ``event`` holds the type's name.
 
     Args:
         event: Any event record.
@@ -246,23 +270,4 @@ def encode_event(event: Event) -> dict[str, object]:
     Returns:
         A dictionary that ``json.dumps`` accepts, the same for equal events.
     """
-    return {"event": type(event).__name__, **_encode_record(event)}
-
-
-def _encode_record(record: object) -> dict[str, object]:
-    return {item.name: _encode(getattr(record, item.name)) for item in fields(record)}  # type: ignore[arg-type]  # only dataclasses reach this line
-
-
-def _encode(value: object) -> object:
-    if isinstance(value, Enum):
-        return value.name
-    if is_dataclass(value) and not isinstance(value, type):
-        record = _encode_record(value)
-        if isinstance(value, GateVerdict):
-            record["passed"] = value.passed
-        return record
-    if isinstance(value, Mapping):
-        return {str(_encode(key)): _encode(item) for key, item in value.items()}
-    if isinstance(value, tuple | list | frozenset):
-        return [_encode(item) for item in value]
-    return value
+    return {"event": type(event).__name__, **encode_record(event)}

@@ -1,7 +1,7 @@
 """The one place that says what is legal: masks, execution, controllers and tests all ask here.
 
-A decision is legal head by head, in sampling order: the legal choices of a head follow from the host's
-report and from the choices already made. What is legal is executed, never refused.
+A decision is legal head by head, in sampling order: the legal choices of a head follow from the
+host's report and from the choices already made. What is legal is executed, never refused.
 """
 
 from __future__ import annotations
@@ -87,13 +87,18 @@ def find_refusal(host: HostReport, action: tuple[int, ...]) -> str | None:
 
     Args:
         host: The host's report.
-        action: One index per head, unused heads neutral.
+        action: One index per head; what stands in a head the op does not use is ignored.
 
     Returns:
-        ``None`` if the action is legal, else one sentence: which head broke the rule and what was legal.
+        ``None`` if the action is legal, else one sentence: which head broke the rule and what was
+        legal.
+
+    Raises:
+        ConfigError: If the length or an index does not fit the heads.
     """
     chosen: dict[str, int] = {}
-    for head, index in zip(build_action_spec(host.slot_ids).heads, action, strict=True):
+    spec = build_action_spec(host.slot_ids)
+    for head, index in zip(spec.heads, spec.canonicalize(action), strict=True):
         mask = _head_mask(host, head, chosen)
         if not mask[index]:
             legal = [name for name, allowed in zip(head.choices, mask, strict=True) if allowed]

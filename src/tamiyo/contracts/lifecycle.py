@@ -28,8 +28,8 @@ __all__ = [
 class SeedStage(IntEnum):
     """Where a seed is in its life; value 5 is retired and refused.
 
-    A slot without a seed has no stage at all (``None``), not ``DORMANT``; ``DORMANT`` and ``UNKNOWN``
-    are the sources of the transition table and never rest in a slot.
+    A slot without a seed has no stage at all (``None``), not ``DORMANT``; ``DORMANT`` and
+    ``UNKNOWN`` are the sources of the transition table and never rest in a slot.
     """
 
     UNKNOWN = 0
@@ -115,7 +115,10 @@ def parse_stage(value: int, *, slot_id: str, environment: int) -> SeedStage:
         return SeedStage(value)
     except ValueError:
         valid = ", ".join(str(int(stage)) for stage in SeedStage)
-        message = f"stage of slot {slot_id} in environment {environment} must be one of {valid}, got {value}"
+        message = (
+            f"stage of slot {slot_id} in environment {environment} must be one of {valid}, "
+            f"got {value}"
+        )
         raise StageError(message) from None
 
 
@@ -125,7 +128,8 @@ class LifecycleConfig:
 
     Attributes:
         incubate: Whether a seed learns on a shadow loss before it is blended in.
-        ramp: Whether alpha ramps over the tempo when blending begins; otherwise it starts at its target.
+        ramp: Whether alpha ramps over the tempo when blending begins; otherwise it starts at its
+            target.
         min_training_epochs: Epochs a seed must incubate before it may blend.
         min_shadow_gain: Reduction of the control loss, nats, that incubation must have shown.
         min_gradient_health: Health a seed's gradients must have before it may blend, in [0, 1].
@@ -148,7 +152,11 @@ class LifecycleConfig:
     embargo_epochs_after_prune: int = 5
 
     def __post_init__(self) -> None:
-        """Refuse negative numbers."""
+        """Refuse negative numbers.
+
+        Raises:
+            ConfigError: If a number is below 0.
+        """
         for item in fields(self):
             if getattr(self, item.name) < 0:
                 message = f"{item.name} must be at least 0, got {getattr(self, item.name)}"

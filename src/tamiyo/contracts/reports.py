@@ -1,4 +1,4 @@
-"""Plain numbers out of a model: what a controller, a gate or a record may know about it.
+"""Plain numbers out of models and runs: what a controller, a gate or a record may know.
 
 ``None`` always means *not measured*; a measured zero is ``0.0``.
 """
@@ -14,6 +14,7 @@ from tamiyo.contracts.lifecycle import GateLevel, SeedStage
 
 __all__ = [
     "AlphaReport",
+    "ComparisonRow",
     "EpochReport",
     "GateCheck",
     "GateVerdict",
@@ -22,6 +23,7 @@ __all__ = [
     "PairedDifference",
     "SeedReport",
     "SlotReport",
+    "TrainingSignals",
 ]
 
 
@@ -30,7 +32,7 @@ class PairedDifference:
     """What a seed changes on the control split, sample by sample, with it minus without it.
 
     Attributes:
-        points: Gain in accuracy, percentage points, in [-100, 100]; positive is better with the seed.
+        points: Gain in accuracy, percentage points, in [-100, 100]; positive is better with it.
         points_error: Standard error of ``points`` over the paired samples.
         loss: Reduction of the mean loss, nats; positive is better with the seed.
         loss_error: Standard error of ``loss`` over the paired samples.
@@ -221,7 +223,8 @@ class EpochReport:
         epoch: Epochs completed, counted from 1; 0 is the validation before training.
         global_step: Optimizer steps completed.
         train_loss: Mean loss over the training samples, nats; ``None`` before training.
-        train_accuracy: Percent of training samples right as they were met; ``None`` before training.
+        train_accuracy: Percent of training samples right as they were met; ``None`` before
+            training.
         control_loss: Mean loss on the control split, nats.
         control_accuracy: Percent of the control split right.
         committed_accuracy: The same with every uncommitted seed off.
@@ -240,3 +243,73 @@ class EpochReport:
     multiply_adds: int
     interactions: tuple[InteractionReport, ...] = field(default=())
     rolled_back: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingSignals:
+    """The course of training so far; ``None`` means not known yet.
+
+    Attributes:
+        epoch: Epochs completed.
+        epochs_left: Epochs in which a decision can still be made.
+        global_step: Optimizer steps completed.
+        train_loss: Mean training loss of the epoch, nats.
+        control_loss: Mean loss on the control split, nats.
+        control_accuracy: Percent of the control split right.
+        loss_delta: Previous control loss minus this one, nats; positive is better.
+        accuracy_delta: This control accuracy minus the previous one, points.
+        smoothed_loss: Exponential average of the control loss, nats.
+        loss_noise: Standard deviation of the control loss around its smoothed course, nats.
+        plateau_epochs: Epochs in a row without progress beyond the noise.
+        is_stabilized: Sticky latch: the host has left its first steep descent.
+        best_accuracy: Best control accuracy of the run, percent.
+        best_loss: Best control loss of the run, nats.
+        loss_history: The last five control losses, oldest first.
+        accuracy_history: The last five control accuracies, oldest first.
+    """
+
+    epoch: int
+    epochs_left: int
+    global_step: int
+    train_loss: float | None
+    control_loss: float
+    control_accuracy: float
+    loss_delta: float | None
+    accuracy_delta: float | None
+    smoothed_loss: float
+    loss_noise: float | None
+    plateau_epochs: int
+    is_stabilized: bool
+    best_accuracy: float
+    best_loss: float
+    loss_history: tuple[float, ...]
+    accuracy_history: tuple[float, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ComparisonRow:
+    """One way to get a network, next to the others.
+
+    Attributes:
+        name: What was run: a controller, or a network that never grew.
+        score: Mean over the seeds of test accuracy minus rent, points.
+        difference: Interquartile mean of the paired difference in score to the reference, points.
+        low: Lower end of its 95 % bootstrap interval.
+        high: Upper end of it.
+        test_accuracy: Mean percent of the test split right.
+        parameters: Mean trainable parameters of the committed network.
+        multiply_adds: Mean multiply-adds of all training.
+        epochs: Mean epochs trained.
+        fossils: Median number of seeds that were committed.
+    """
+
+    name: str
+    score: float
+    difference: float
+    low: float
+    high: float
+    test_accuracy: float
+    parameters: float
+    multiply_adds: float
+    epochs: float
+    fossils: float

@@ -19,11 +19,13 @@ class TaskConfig:
         initial_loss: Loss before training, nats; the upper end of the loss range.
         target_loss: Loss a good network reaches, nats; the lower end of the loss range.
         max_epochs: Epochs of an episode, the closing ones included.
-        closing_epochs: Epochs at the end in which nothing is decided and uncommitted seeds ramp out.
+        closing_epochs: Epochs at the end in which nothing is decided and uncommitted seeds ramp
+            out.
         batches_per_epoch: Optimizer steps of an epoch.
         batch_size: Samples of a batch.
         learning_rate: Adam's learning rate for host and seeds.
-        final_learning_rate_fraction: Share of it reached at the end of the closing epochs, in (0, 1].
+        final_learning_rate_fraction: Share of it reached at the end of the closing epochs, in
+            (0, 1].
         rent_points: Points a network pays per unit of ln(parameters / host parameters).
     """
 
@@ -40,7 +42,11 @@ class TaskConfig:
     rent_points: float
 
     def __post_init__(self) -> None:
-        """Check every number where it enters."""
+        """Check every number where it enters.
+
+        Raises:
+            ConfigError: If a number breaks its rule.
+        """
         for name in ("num_classes", "batches_per_epoch", "batch_size"):
             _require(self, name, at_least=1)
         _require(self, "closing_epochs", at_least=0)
@@ -52,7 +58,10 @@ class TaskConfig:
             )
             raise ConfigError(message)
         if not 0 <= self.target_loss < self.initial_loss:
-            message = f"target_loss must be in [0, initial_loss = {self.initial_loss}), got {self.target_loss}"
+            message = (
+                f"target_loss must be in [0, initial_loss = {self.initial_loss}), "
+                f"got {self.target_loss}"
+            )
             raise ConfigError(message)
         if not self.learning_rate > 0:
             message = f"learning_rate must be positive, got {self.learning_rate}"
@@ -68,8 +77,11 @@ class TaskConfig:
         return self.max_epochs - self.closing_epochs
 
     def learning_rate_at(self, epoch: int) -> float:
-        """Learning rate of an epoch counted from 1: constant, then linear over the closing epochs."""
-        into_closing = max(0, epoch - self.decision_epochs)
+        """Rate of an epoch counted from 1: constant, then linear over the closing epochs.
+
+        After the last one it stays where it ended.
+        """
+        into_closing = min(max(0, epoch - self.decision_epochs), self.closing_epochs)
         if into_closing == 0:
             return self.learning_rate
         share = into_closing / self.closing_epochs
@@ -89,8 +101,8 @@ def check_initial_loss(config: TaskConfig, measured: float) -> None:
     highest = 1.5 * config.initial_loss
     if not config.target_loss <= measured <= highest:
         message = (
-            f"initial loss of task {config.name} must be in [{config.target_loss:.3g}, {highest:.3g}] "
-            f"(initial_loss is {config.initial_loss:.3g}), got {measured:.3g}"
+            f"initial loss of task {config.name} must be in [{config.target_loss:.3g}, "
+            f"{highest:.3g}] (initial_loss is {config.initial_loss:.3g}), got {measured:.3g}"
         )
         raise ConfigError(message)
 

@@ -19,8 +19,8 @@ class GovernorConfig:
 
     Attributes:
         window_epochs: Healthy control losses that are remembered.
-        min_epochs: Losses that must be remembered before a spike is judged by them; until then it is
-            one above ``spike_factor`` times the task's initial loss.
+        min_epochs: Losses that must be remembered before a spike is judged by them; until then a
+            spike is a loss above ``spike_factor`` times the task's initial loss.
         spike_deviations: Standard deviations above the window's mean a spike must exceed.
         spike_factor: Multiple of the window's mean it must exceed as well.
         spike_initial_fraction: Multiple of the task's initial loss it must exceed as well.

@@ -13,8 +13,17 @@ from tamiyo.model.blueprints import (
 )
 from tamiyo.model.commands import CommandOutcome
 from tamiyo.model.execution import Overrides
-from tamiyo.model.export import GROWTH_FORMAT, load_export, save_export, write_atomically
-from tamiyo.model.grown import Fossil, GrownModule, detach, graft, list_fossils
+from tamiyo.model.export import (
+    GROWTH_FORMAT,
+    Fossil,
+    GrownModule,
+    detach,
+    graft,
+    list_fossils,
+    load_export,
+    save_export,
+    write_atomically,
+)
 from tamiyo.model.host import HOST_OWNER, TamiyoModel, attach
 from tamiyo.model.randomness import drawing_from, preserving_buffers
 from tamiyo.model.seed import SeedMeasurement

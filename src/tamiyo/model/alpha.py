@@ -1,7 +1,8 @@
 """AlphaSchedule: how much of a seed is blended in, epoch by epoch.
 
-A ramp goes from the present weights to new ones along one of three curves. A change of style is one ramp
-in which the old style's weight goes to zero while the new one's rises: the two are composed side by side.
+A ramp goes from the present weights to new ones along one of three curves. A change of style is one
+ramp in which the old style's weight goes to zero while the new one's rises: the two are composed
+side by side.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ def ramp_fraction(curve: AlphaCurve, time: float) -> float:
         curve: Shape of the ramp.
         time: Share of its time, in [0, 1].
 
-    >>> ramp_fraction(AlphaCurve.COSINE, 0.5)
+    >>> ramp_fraction(AlphaCurve.LINEAR, 0.5)
     0.5
     """
     if curve == AlphaCurve.LINEAR:

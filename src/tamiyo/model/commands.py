@@ -1,4 +1,4 @@
-"""Growth: carries out legal commands, one handler per operation, and lets time pass over the slots."""
+"""Growth: carries out legal commands, one handler per operation, and lets time pass over slots."""
 
 from __future__ import annotations
 

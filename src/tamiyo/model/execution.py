@@ -1,8 +1,9 @@
 """How a host with slots is run: whole, from a slot onward, and in many variants at once.
 
-A host that is an ``nn.Sequential`` whose children carry the slots is cut into segments, so that a shadow
-pass starts at its slot and variants share everything before the first slot in which they differ. Any
-other host runs whole passes with the slot's output replaced: the same numbers, more work.
+A host that is an ``nn.Sequential`` whose children carry the slots is cut into segments, so that a
+shadow pass starts at its slot and variants share everything before the first slot in which they
+differ. Any other host runs whole passes with the slot's output replaced: the same numbers, more
+work.
 """
 
 from __future__ import annotations
@@ -80,13 +81,16 @@ def build_execution(
 
 
 class _SegmentedExecution:
-    """Runs an ``nn.Sequential`` child by child."""
+    """Runs an ``nn.Sequential`` child by child.
+
+    Features that are used twice are cloned first: the child that follows may work in place.
+    """
 
     shares_prefix = True
 
     def __init__(self, host: nn.Sequential, slots: Mapping[str, SeedSlot]) -> None:
         by_path = {slot.path: slot for slot in slots.values()}
-        self._steps = [(child, by_path.get(name)) for name, child in host.named_children()]
+        self._steps = [(child, by_path.get(name)) for name, child in _named_steps(host)]
         self._position = {
             slot.slot_id: index for index, (_, slot) in enumerate(self._steps) if slot is not None
         }
@@ -98,7 +102,7 @@ class _SegmentedExecution:
             features = child(features)
             if slot is not None:
                 if slot.slot_id == capture:
-                    captured = features
+                    captured = features.clone()
                 features = _blend(features, slot, slot.weights)
         return features, captured
 
@@ -106,7 +110,7 @@ class _SegmentedExecution:
         self, inputs: Tensor, slot_id: str, features: Tensor, overrides: Overrides
     ) -> Tensor:
         del inputs  # the features are all that is needed
-        position = self._position[slot_id]
+        features, position = features.clone(), self._position[slot_id]
         for index in range(position, len(self._steps)):
             child, slot = self._steps[index]
             if index > position:
@@ -142,11 +146,12 @@ class _SegmentedExecution:
             weights = variants[member].get(slot.slot_id, slot.weights)
             groups.setdefault(weights, []).append(member)
         for weights, group in groups.items():
-            self._branch(step + 1, _blend(features, slot, weights), variants, group, outputs)
+            own = features.clone() if len(groups) > 1 else features
+            self._branch(step + 1, _blend(own, slot, weights), variants, group, outputs)
 
 
 class _WholePassExecution:
-    """Runs any host with a forward hook on each slot's module."""
+    """Runs any host with a forward hook on each slot's module, for the length of the pass only."""
 
     shares_prefix = False
 
@@ -154,15 +159,12 @@ class _WholePassExecution:
         self, host: nn.Module, slots: Mapping[str, SeedSlot], order: Sequence[str]
     ) -> None:
         self._host = host
+        self._slots = slots
         self.order = tuple(order)
         self._overrides: Overrides = {}
         self._replace: tuple[str, Tensor] | None = None
         self._capture: str | None = None
         self._captured: Tensor | None = None
-        self._handles = [
-            host.get_submodule(slot.path).register_forward_hook(self._hook(slot))
-            for slot in slots.values()
-        ]
 
     def run(self, inputs: Tensor, capture: str | None = None) -> tuple[Tensor, Tensor | None]:
         with self._using({}, capture=capture):
@@ -186,9 +188,9 @@ class _WholePassExecution:
     def _hook(self, slot: SeedSlot) -> Callable[[nn.Module, object, Tensor], Tensor | None]:
         def blend_in(_module: nn.Module, _inputs: object, features: Tensor) -> Tensor | None:
             if self._replace is not None and self._replace[0] == slot.slot_id:
-                features = self._replace[1]
+                features = self._replace[1].clone()
             if self._capture == slot.slot_id:
-                self._captured = features
+                self._captured = features.clone()
             return _blend(features, slot, self._overrides.get(slot.slot_id, slot.weights))
 
         return blend_in
@@ -202,10 +204,23 @@ class _WholePassExecution:
         replace: tuple[str, Tensor] | None = None,
     ) -> Iterator[None]:
         self._overrides, self._capture, self._replace = overrides, capture, replace
+        handles = [
+            self._host.get_submodule(slot.path).register_forward_hook(self._hook(slot))
+            for slot in self._slots.values()
+        ]
         try:
             yield
         finally:
+            for handle in handles:
+                handle.remove()
             self._overrides, self._capture, self._replace, self._captured = {}, None, None, None
+
+
+def _named_steps(host: nn.Sequential) -> Iterator[tuple[str, nn.Module]]:
+    """Yield the children with their names, a module that stands in two places twice."""
+    for name, module in host.named_modules(remove_duplicate=False):
+        if name and "." not in name:
+            yield name, module
 
 
 def _blend(features: Tensor, slot: SeedSlot, weights: Weights) -> Tensor:

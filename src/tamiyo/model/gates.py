@@ -1,4 +1,4 @@
-"""The gates between stages: each returns every number it looked at; an unmeasured number never passes."""
+"""The gates between stages: each returns every number it looked at; unmeasured never passes."""
 
 from __future__ import annotations
 

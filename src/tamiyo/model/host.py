@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import torch
@@ -16,6 +17,7 @@ from tamiyo.contracts import (
     LifecycleConfig,
     NullSink,
     SeedStage,
+    TamiyoDecision,
     find_refusal,
     sort_slot_ids,
 )
@@ -90,7 +92,8 @@ class TamiyoModel(nn.Module):
     """A host with slots; build it with :func:`attach`.
 
     Calling it runs the host with every seed that has influence. Its structure changes only through
-    :meth:`apply_command`, :meth:`tick` and :meth:`ramp_out_uncommitted`; time passes in :meth:`finish_epoch`.
+    :meth:`apply_command`, :meth:`tick` and :meth:`ramp_out_uncommitted`; time passes in
+    :meth:`finish_epoch`.
 
     Attributes:
         host: The host; run it through the model, not by itself.
@@ -141,26 +144,29 @@ class TamiyoModel(nn.Module):
         """Carry out one command if it is legal; an illegal one changes nothing.
 
         Args:
-            command: What to do. Its legality is judged by :func:`tamiyo.contracts.find_refusal`, the
-                same rules that masks are made from.
+            command: What to do. Its legality is judged by :func:`tamiyo.contracts.find_refusal`,
+                the same rules that masks are made from.
         """
         report = self.report()
-        refusal = find_refusal(report, command.to_action(report.slot_ids))
+        action = command.to_action(report.slot_ids)
+        refusal = find_refusal(report, action)
         if refusal is not None:
             return CommandOutcome(executed=False, refusal=refusal)
-        self._growth.execute(command, self.epoch)
+        decision = TamiyoDecision.from_action(action, report.slot_ids, reason=command.reason)
+        whole = replace(decision.to_command(), initiator=command.initiator)
+        self._growth.execute(whole, self.epoch)
         self._record_gates()
         return CommandOutcome(executed=True, refusal=None)
 
     def tick(self) -> None:
-        """Let one epoch pass over alpha schedules and cooldowns; a ramp to 0 that ends removes its seed."""
+        """Let one epoch pass over alphas and cooldowns; a ramp to 0 that ends removes its seed."""
         self._growth.tick(self.epoch)
 
     def ramp_out_uncommitted(self, steps: int, *, initiator: Initiator, reason: str) -> None:
         """Send every uncommitted seed on its way out, whatever it is doing.
 
         Args:
-            steps: Epochs of the ramp; seeds without influence, and all of them if it is 0, go at once.
+            steps: Epochs of the ramp; seeds without influence, and all if it is 0, go at once.
             initiator: Who wants them out.
             reason: Why, for the record.
         """
@@ -190,13 +196,13 @@ class TamiyoModel(nn.Module):
         }
 
     def count_parameters(self, *, committed_only: bool = False) -> int:
-        """Count trainable parameters: host and fossils, and every other living seed unless excluded."""
+        """Count trainable parameters: host and fossils, and other living seeds unless excluded."""
         owned = self.owned_parameters()
         owners = [HOST_OWNER] if committed_only else list(owned)
         return sum(parameter.numel() for owner in owners for parameter in owned[owner])
 
     def owned_parameters(self) -> dict[str, list[nn.Parameter]]:
-        """Return every trainable parameter under its owner: the host, fossils included, or a seed id."""
+        """Return every trainable parameter under its owner: a seed id, or the host, fossils too."""
         owners = {HOST_OWNER: [p for p in self.host.parameters() if p.requires_grad]}
         for slot in self.slots.values():
             if slot.seed is None:

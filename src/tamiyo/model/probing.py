@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from tamiyo.contracts import ShapeError, SlotIdError
 from tamiyo.model.blueprints import SlotShape
-from tamiyo.model.randomness import preserving_buffers
+from tamiyo.model.randomness import drawing_from, preserving_buffers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -20,7 +20,8 @@ __all__ = ["probe_slots"]
 def probe_slots(host: nn.Module, paths: Mapping[str, str], example: Tensor) -> dict[str, SlotShape]:
     """Run ``example`` through the host and read the shape of every slot.
 
-    The host is run in evaluation mode without gradients; its mode and buffers are put back.
+    The host is run in evaluation mode without gradients; its mode and buffers and the global
+    generator are put back.
 
     Args:
         host: The host.
@@ -32,8 +33,8 @@ def probe_slots(host: nn.Module, paths: Mapping[str, str], example: Tensor) -> d
 
     Raises:
         SlotIdError: If a path names no module of the host, or two slots name the same one.
-        ShapeError: If a slot's output is no tensor seeds can work on, or its module did not run exactly
-            once.
+        ShapeError: If a slot's output is no tensor seeds can work on, or its module did not run
+            exactly once.
     """
     modules = {slot_id: _find(host, slot_id, path) for slot_id, path in paths.items()}
     if len({id(module) for module in modules.values()}) != len(modules):
@@ -45,7 +46,7 @@ def probe_slots(host: nn.Module, paths: Mapping[str, str], example: Tensor) -> d
     ]
     modes = {module: module.training for module in host.modules()}
     try:
-        with torch.no_grad(), preserving_buffers(host):
+        with torch.no_grad(), preserving_buffers(host), drawing_from(torch.Generator()):
             host.eval()(example)
     finally:
         for handle in handles:
@@ -56,12 +57,13 @@ def probe_slots(host: nn.Module, paths: Mapping[str, str], example: Tensor) -> d
 
 
 def _find(host: nn.Module, slot_id: str, path: str) -> nn.Module:
-    try:
-        return host.get_submodule(path)
-    except AttributeError:
-        known = ", ".join(name for name, _ in host.named_modules() if name)
+    modules: dict[str, nn.Module] = dict(host.named_modules(remove_duplicate=False))
+    del modules[""]  # the host itself cannot be replaced by what it grew
+    if path not in modules:
+        known = ", ".join(modules)
         message = f"path of slot {slot_id} must be a module of the host ({known}), got {path!r}"
-        raise SlotIdError(message) from None
+        raise SlotIdError(message)
+    return modules[path]
 
 
 def _note(

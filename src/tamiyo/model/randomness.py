@@ -1,7 +1,7 @@
 """Owned randomness for layers that can only draw from PyTorch's global generator.
 
-Initializers and dropout take no generator argument, so an environment lends its own state to the global
-generator for the length of a ``with`` block and takes it back afterwards.
+Initializers and dropout take no generator argument, so an environment lends its own state to the
+global generator for the length of a ``with`` block and takes it back afterwards.
 """
 
 from __future__ import annotations
@@ -38,11 +38,12 @@ def drawing_from(generator: torch.Generator) -> Iterator[None]:
 
 @contextmanager
 def preserving_buffers(module: nn.Module) -> Iterator[None]:
-    """Put back every buffer of ``module`` that the block changes, running statistics above all."""
-    kept = [(buffer, buffer.clone()) for buffer in module.buffers()]
+    """Put back every buffer of ``module`` that the block changes or replaces."""
+    kept = [(name, buffer, buffer.clone()) for name, buffer in module.named_buffers()]
     try:
         yield
     finally:
         with torch.no_grad():
-            for buffer, before in kept:
-                buffer.copy_(before)
+            for name, buffer, before in kept:
+                path, _, leaf = name.rpartition(".")
+                setattr(module.get_submodule(path), leaf, buffer.copy_(before))

@@ -61,7 +61,7 @@ class LifecycleRecorder:
         )
 
     def gate_evaluated(self, epoch: int, slot: SeedSlot, config: LifecycleConfig) -> None:
-        """Record the verdict on a seed's next stage if it is another gate or another answer than before."""
+        """Record the verdict on a seed's next stage if gate or answer are not those of before."""
         seed = slot.seed
         verdict = None if seed is None else judge_gate(seed, config)
         if seed is None or verdict is None:

@@ -109,7 +109,8 @@ class Seed:
 
         Args:
             stage: The stage to enter.
-            control_accuracy: Last measured control accuracy, percent; remembered when blending begins.
+            control_accuracy: Last measured control accuracy, percent; remembered when blending
+                begins.
 
         Raises:
             InvariantError: If the transition table does not allow it.

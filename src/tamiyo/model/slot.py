@@ -1,4 +1,4 @@
-"""SeedSlot: a place in the host that holds at most one seed, and the clock that keeps it closed after one.
+"""SeedSlot: a place in the host that holds at most one seed, and the clock of its cooldown.
 
 Everything here is arithmetic on stages and clocks; the model decides what is legal before it calls.
 """

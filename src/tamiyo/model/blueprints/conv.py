@@ -1,13 +1,14 @@
 """Seed bodies for convolutional features, each a map f: [B, C, H, W] -> [B, C, H, W].
 
-Bodies end in a normalizer, a non-linearity or a product, never in a zero: what makes a seed the identity
-at birth is the scale behind the body (see ``SeedModule``), so every body has a gradient from the start.
+Bodies end in a normalizer, a non-linearity or a product, never in a zero: what makes a seed the
+identity at birth is the scale behind the body (see ``SeedModule``), so every body has a gradient
+from the start.
 Normalizers are GroupNorm, so that no running statistics can drift.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from torch import Tensor, nn
 
@@ -27,6 +28,9 @@ __all__ = [
 ]
 
 
+_MIN_GROUP_CHANNELS: Final = 16
+
+
 def count_groups(channels: int) -> int:
     """Groups of a seed's GroupNorm: the most, up to 32, that leave at least 16 channels in each.
 
@@ -37,14 +41,14 @@ def count_groups(channels: int) -> int:
         (
             groups
             for groups in (32, 16, 8, 4, 2)
-            if channels % groups == 0 and channels // groups >= 16
+            if channels % groups == 0 and channels // groups >= _MIN_GROUP_CHANNELS
         ),
         1,
     )
 
 
 class SqueezeExcite(nn.Module):
-    """h * sigmoid(W2 relu(W1 mean(h))): channels weighed by what the whole map shows (Hu et al. 2018)."""
+    """h * sigmoid(W2 relu(W1 mean(h))): channels weighed by the whole map (Hu et al. 2018)."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()

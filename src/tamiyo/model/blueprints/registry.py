@@ -102,7 +102,7 @@ def build_seed_module(blueprint: Blueprint, shape: SlotShape, *, gated: bool) ->
 
 @cache
 def count_blueprint_parameters(shape: SlotShape) -> Mapping[Blueprint, int]:
-    """Count the parameters every blueprint that accepts ``shape`` would have there, without a gate."""
+    """Count what every blueprint that accepts ``shape`` would have there, without a gate."""
     sizes: dict[Blueprint, int] = {}
     with torch.device("meta"):
         for blueprint, entry in BLUEPRINTS.items():

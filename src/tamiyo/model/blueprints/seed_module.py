@@ -1,8 +1,8 @@
 """SeedModule: a blueprint's body behind one zero-initialized scale, with an optional learned gate.
 
 The residual is ``scale * f(h)``. The scale stands after the last normalizer and non-linearity, so a
-new-born seed is exactly the identity and yet has a gradient (LayerScale, Touvron et al. 2021, started
-at zero as in ReZero, Bachlechner et al. 2021).
+new-born seed is exactly the identity and yet has a gradient (LayerScale, Touvron et al. 2021,
+started at zero as in ReZero, Bachlechner et al. 2021).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ __all__ = ["LearnedGate", "SeedModule", "build_gate", "compose"]
 
 
 class LearnedGate(nn.Module):
-    """One number in (0, 1) per sample: sigmoid(W2 relu(W1 mean(h))), at least eight hidden units."""
+    """One number in (0, 1) per sample: sigmoid(W2 relu(W1 mean(h))), eight hidden units or more."""
 
     def __init__(self, shape: SlotShape) -> None:
         super().__init__()

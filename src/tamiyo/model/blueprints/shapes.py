@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Final, Self
 
 from tamiyo.contracts import ShapeError
 
@@ -12,6 +13,11 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 __all__ = ["SlotShape", "Topology"]
+
+
+_CNN_AXES: Final = 3
+_MIN_NUMBERS: Final = 2
+"""Numbers of a sample that a normalizer needs to have a variance."""
 
 
 class Topology(StrEnum):
@@ -43,12 +49,15 @@ class SlotShape:
             slot_id: For the message.
 
         Raises:
-            ShapeError: If the features are not ``[B, C, H, W]`` of floats, or a single number per sample.
+            ShapeError: If the features are not ``[B, C, H, W]`` of floats, or a sample of them is
+                fewer than two numbers.
         """
-        if features.dim() != 4 or not features.is_floating_point() or features[0].numel() < 2:
+        batch_axis_and_sample = features.dim() == 1 + _CNN_AXES and features.is_floating_point()
+        if not batch_axis_and_sample or math.prod(features.shape[1:]) < _MIN_NUMBERS:
             message = (
-                f"features of slot {slot_id} must be floats of shape [B, C, H, W] with at least two "
-                f"numbers per sample, got {features.dtype} of shape {list(features.shape)}"
+                f"features of slot {slot_id} must be floats of shape [B, C, H, W] with at least "
+                f"{_MIN_NUMBERS} numbers per sample, got {features.dtype} of shape "
+                f"{list(features.shape)}"
             )
             raise ShapeError(message)
         _, channels, *extent = features.shape

@@ -1,7 +1,7 @@
 """Write a grown network as data and build it again: ``weights.safetensors`` and ``growth.json``.
 
-No pickle is written or read. The recipe carries a digest of itself and of the weights, so a truncated or
-altered export is refused rather than loaded.
+No pickle is written or read. The recipe carries a digest of itself and of the weights, so a
+truncated or altered export is refused rather than loaded.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from torch import nn
 
 from tamiyo.contracts import ArtifactError, Blueprint, Style
 from tamiyo.model.blueprints import SlotShape, Topology
-from tamiyo.model.grown import Fossil, detach, graft, list_fossils
+from tamiyo.model.export.grown import Fossil, detach, graft, list_fossils
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -44,7 +44,13 @@ def save_export(model: TamiyoModel, folder: Path, *, host: Mapping[str, object])
         host: How the host is built, as JSON values; handed to the builder when loading.
     """
     network = detach(model)
-    weights = save_tensors({k: v.contiguous() for k, v in network.state_dict().items()})
+    # Cloned, since safetensors refuses tensors that share memory, as tied weights do.
+    weights = save_tensors(
+        {
+            name: tensor.clone(memory_format=torch.contiguous_format)
+            for name, tensor in network.state_dict().items()
+        }
+    )
     recipe: dict[str, object] = {
         "format": GROWTH_FORMAT,
         "host": dict(host),
@@ -63,26 +69,34 @@ def load_export(folder: Path, build_host: Callable[[Mapping[str, object]], nn.Mo
 
     Args:
         folder: Where :func:`save_export` wrote.
-        build_host: Builds the bare host from the recipe's ``host``; its initial weights do not matter.
+        build_host: Builds the bare host from the recipe's ``host``; its weights do not matter.
 
     Returns:
-        The network in evaluation mode; on the same input its outputs equal the exported ones bit for bit.
+        The network in evaluation mode; on the same input its outputs equal the exported ones bit
+        for bit.
 
     Raises:
-        ArtifactError: If a file is missing, truncated, altered or of another format.
+        ArtifactError: If a file is missing, truncated, altered or of another format, or the host
+            built is not the exported one.
     """
     recipe = _read_recipe(folder / _RECIPE_FILE)
     weights = _read_bytes(folder / _WEIGHTS_FILE)
     found = hashlib.sha256(weights).hexdigest()
     if found != recipe["weights_sha256"]:
         message = (
-            f"{folder / _WEIGHTS_FILE} must have the sha256 {recipe['weights_sha256']} that its recipe "
-            f"names, got {found}: the file is truncated or altered, export again"
+            f"{folder / _WEIGHTS_FILE} must have the sha256 {recipe['weights_sha256']} that its "
+            f"recipe names, got {found}: the file is truncated or altered, export again"
         )
         raise ArtifactError(message)
     fossils = [_decode_fossil(entry) for entry in recipe["fossils"]]
-    network = graft(build_host(recipe["host"]), fossils, torch.Generator())
-    network.load_state_dict(load_tensors(weights))
+    host = build_host(recipe["host"])
+    try:
+        network = graft(host, fossils, torch.Generator())
+        network.load_state_dict(load_tensors(weights))
+    except (AttributeError, RuntimeError) as error:
+        reason = str(error).splitlines()[-1].strip()
+        message = f"build_host must build the host {recipe['host']} of {folder}, got {reason}"
+        raise ArtifactError(message) from None
     return network.eval()
 
 

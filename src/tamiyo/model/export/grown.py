@@ -128,8 +128,11 @@ def _deepest_first(fossils: Iterable[Fossil]) -> list[Fossil]:
 
 
 def _wrap(network: nn.Module, fossil: Fossil, module: SeedModule) -> None:
-    grown = GrownModule(
-        network.get_submodule(fossil.path), module, fossil.style.algorithm, fossil.alpha
-    )
-    grown.train(network.training)
-    network.set_submodule(fossil.path, grown)
+    inner = network.get_submodule(fossil.path)
+    grown = GrownModule(inner, module, fossil.style.algorithm, fossil.alpha)
+    grown.training = inner.training
+    module.train(inner.training)
+    # Every name the module goes by, or the host would go on calling it by another one.
+    for path, named in list(network.named_modules(remove_duplicate=False)):
+        if named is inner:
+            network.set_submodule(path, grown)

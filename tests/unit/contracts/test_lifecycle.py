@@ -1,0 +1,115 @@
+"""Stages, ops, gates and the transition table."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+
+import pytest
+
+from tamiyo.contracts import (
+    ADVANCE_GATES,
+    COOLDOWN_STAGES,
+    LIVE_STAGES,
+    TRANSITIONS,
+    ConfigError,
+    GateLevel,
+    LifecycleConfig,
+    LifecycleOp,
+    SeedStage,
+    StageError,
+    parse_stage,
+)
+
+STAGES = {
+    "UNKNOWN": 0,
+    "DORMANT": 1,
+    "GERMINATED": 2,
+    "TRAINING": 3,
+    "BLENDING": 4,
+    "HOLDING": 6,
+    "FOSSILIZED": 7,
+    "PRUNED": 8,
+    "EMBARGOED": 9,
+    "RESETTING": 10,
+}
+REGULAR = {
+    "UNKNOWN": "DORMANT",
+    "DORMANT": "GERMINATED",
+    "GERMINATED": "TRAINING PRUNED",
+    "TRAINING": "BLENDING PRUNED",
+    "BLENDING": "HOLDING PRUNED",
+    "HOLDING": "FOSSILIZED BLENDING PRUNED",
+    "FOSSILIZED": "",
+    "PRUNED": "EMBARGOED",
+    "EMBARGOED": "RESETTING",
+    "RESETTING": "DORMANT",
+}
+
+
+def reachable(stage):
+    found, frontier = set(), [stage]
+    while frontier:
+        new = set(TRANSITIONS[frontier.pop()]) - found
+        found |= new
+        frontier += new
+    return found
+
+
+def test_stages_ops_and_gates_have_the_documented_integers():
+    assert {stage.name: int(stage) for stage in SeedStage} == STAGES
+    assert [op.name for op in LifecycleOp] == (
+        ["WAIT", "GERMINATE", "SET_ALPHA_TARGET", "PRUNE", "FOSSILIZE", "ADVANCE"]
+    )
+    assert [int(op) for op in LifecycleOp] == list(range(6))
+    assert [int(gate) for gate in GateLevel] == [0, 1, 2, 3, 5]
+
+
+@pytest.mark.parametrize("value", sorted(STAGES.values()))
+def test_every_documented_stage_is_read(value):
+    assert int(parse_stage(value, slot_id="r0c0", environment=0)) == value
+
+
+@pytest.mark.parametrize("value", [5, -1, 11, 999])
+def test_an_unknown_stage_is_refused_and_names_slot_and_environment(value):
+    with pytest.raises(StageError, match=f"slot r1c2 in environment 3 .*got {value}$"):
+        parse_stage(value, slot_id="r1c2", environment=3)
+
+
+def test_the_transition_table_is_the_documented_one():
+    table = {stage.name: " ".join(s.name for s in after) for stage, after in TRANSITIONS.items()}
+    assert table == REGULAR
+
+
+@pytest.mark.parametrize("stage", list(SeedStage), ids=lambda stage: stage.name)
+def test_from_every_stage_an_empty_slot_or_a_fossil_is_reached(stage):
+    ends = {SeedStage.FOSSILIZED, SeedStage.DORMANT}
+    assert ({stage} | reachable(stage)) & ends
+
+
+@pytest.mark.parametrize("stage", sorted(COOLDOWN_STAGES), ids=lambda stage: stage.name)
+def test_a_cooldown_leads_to_an_empty_slot_and_nowhere_else(stage):
+    assert len(TRANSITIONS[stage]) == 1
+    assert SeedStage.DORMANT in reachable(stage)
+
+
+def test_stage_sets_do_not_overlap():
+    assert not LIVE_STAGES & COOLDOWN_STAGES
+    assert not set(ADVANCE_GATES) & (COOLDOWN_STAGES | {SeedStage.FOSSILIZED, SeedStage.HOLDING})
+
+
+def test_a_pruned_seed_comes_from_every_stage_before_commitment_and_from_no_other():
+    prunable = {stage.name for stage, after in TRANSITIONS.items() if SeedStage.PRUNED in after}
+    assert prunable == {"GERMINATED", "TRAINING", "BLENDING", "HOLDING"}
+
+
+@pytest.mark.parametrize("name", [item.name for item in fields(LifecycleConfig)])
+def test_a_negative_threshold_is_refused(name):
+    with pytest.raises(ConfigError, match=f"{name} must be at least 0, got -1"):
+        LifecycleConfig(**{name: -1})
+
+
+def test_the_documented_defaults_hold():
+    config = LifecycleConfig()
+    assert config.min_prune_age_epochs == 2
+    assert config.embargo_epochs_after_prune == 5
+    assert config.min_fossilize_contribution == 1.0

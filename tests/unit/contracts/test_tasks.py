@@ -1,0 +1,102 @@
+"""TaskConfig: its rules, its learning rates, and the check of the initial loss."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from tamiyo.contracts import ConfigError, TaskConfig, check_initial_loss
+
+
+def build_task(**changes):
+    defaults = {
+        "name": "tiny",
+        "num_classes": 10,
+        "initial_loss": 2.3,
+        "target_loss": 0.3,
+        "max_epochs": 25,
+        "closing_epochs": 5,
+        "batches_per_epoch": 10,
+        "batch_size": 32,
+        "learning_rate": 0.01,
+        "final_learning_rate_fraction": 0.1,
+        "rent_points": 1.0,
+    }
+    return TaskConfig(**(defaults | changes))
+
+
+CIFAR10 = {"name": "cifar10"}
+TINY_STORIES = {
+    "name": "tinystories",
+    "num_classes": 50257,
+    "initial_loss": 10.8,
+    "target_loss": 3.5,
+    "max_epochs": 50,
+}
+
+
+@pytest.mark.parametrize(
+    ("task", "loss", "target", "epochs"),
+    [(CIFAR10, 2.3, 0.3, 25), (TINY_STORIES, 10.8, 3.5, 50)],
+    ids=["cifar10", "tinystories"],
+)
+def test_the_documented_tasks_can_be_written_down(task, loss, target, epochs):
+    config = build_task(**task)
+    assert (config.initial_loss, config.target_loss, config.max_epochs) == (loss, target, epochs)
+    check_initial_loss(config, math.log(config.num_classes))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"num_classes": 0}, "num_classes must be at least 1, got 0"),
+        ({"batches_per_epoch": 0}, "batches_per_epoch must be at least 1, got 0"),
+        ({"batch_size": -2}, "batch_size must be at least 1, got -2"),
+        ({"closing_epochs": -1}, "closing_epochs must be at least 0, got -1"),
+        ({"rent_points": -0.5}, "rent_points must be at least 0, got -0.5"),
+        ({"max_epochs": 5}, "more than the 5 closing epochs of task tiny, got 5"),
+        ({"target_loss": 2.3}, r"target_loss must be in \[0, initial_loss = 2.3\), got 2.3"),
+        ({"target_loss": -0.1}, "target_loss must be .*got -0.1"),
+        ({"learning_rate": 0.0}, "learning_rate must be positive, got 0.0"),
+        ({"learning_rate": math.nan}, "learning_rate must be positive, got nan"),
+        ({"final_learning_rate_fraction": 0.0}, r"must be in \(0, 1\], got 0.0"),
+        ({"final_learning_rate_fraction": 1.5}, r"must be in \(0, 1\], got 1.5"),
+    ],
+)
+def test_a_number_outside_its_range_is_refused(changes, message):
+    with pytest.raises(ConfigError, match=message):
+        build_task(**changes)
+
+
+def test_the_learning_rate_is_constant_until_the_last_decision():
+    config = build_task()
+    assert config.decision_epochs == 20
+    assert {config.learning_rate_at(epoch) for epoch in range(1, 21)} == {0.01}
+
+
+def test_the_learning_rate_falls_linearly_to_its_fraction_in_closing():
+    config = build_task()
+    rates = [config.learning_rate_at(epoch) for epoch in range(21, 26)]
+    assert rates == pytest.approx([0.0082, 0.0064, 0.0046, 0.0028, 0.001])
+
+
+def test_a_task_without_closing_keeps_its_learning_rate():
+    config = build_task(closing_epochs=0)
+    assert config.learning_rate_at(config.max_epochs) == 0.01
+
+
+@pytest.mark.parametrize("measured", [0.3, 2.3, 3.44])
+def test_an_initial_loss_inside_the_range_passes(measured):
+    check_initial_loss(build_task(), measured)
+
+
+@pytest.mark.parametrize(("measured", "got"), [(0.29, "0.29"), (3.46, "3.46"), (244.0, "244")])
+def test_an_initial_loss_outside_the_range_is_refused(measured, got):
+    with pytest.raises(ConfigError, match=f"task tiny .*initial_loss is 2.3.*, got {got}"):
+        check_initial_loss(build_task(), measured)
+
+
+def test_an_initial_loss_that_is_not_a_number_is_refused():
+    with pytest.raises(ConfigError, match="got nan"):
+        check_initial_loss(build_task(), math.nan)

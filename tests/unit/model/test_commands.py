@@ -1,0 +1,117 @@
+"""Growth: handlers keep the registry of seed modules, their names, and who asked, in step."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from tamiyo.contracts import (
+    AdaptationCommand,
+    AlphaSpeed,
+    Blueprint,
+    Initiator,
+    InvariantError,
+    LifecycleOp,
+    SeedPruned,
+    SeedStage,
+    Style,
+)
+from tamiyo.model import attach
+from tests.support.hosts import (
+    SLOTS,
+    advance,
+    build_batch,
+    build_host,
+    build_model,
+    build_seeded,
+    germinate,
+    pass_epoch,
+    prune,
+    walk_to,
+)
+
+
+class Listener:
+    """Keeps what it is told."""
+
+    def __init__(self):
+        self.events = []
+
+    def emit(self, event):
+        self.events.append(event)
+
+
+def test_the_registry_of_modules_follows_the_slots():
+    model = build_model()
+    walk_to(model, SeedStage.HOLDING)
+    germinate(model, "r0c1")
+    assert set(model.seeds) == {"r0c0", "r0c1"}
+    assert model.seeds["r0c0"] is model.slots["r0c0"].seed.module
+    prune(model)
+    assert set(model.seeds) == {"r0c1"}
+
+
+def test_seeds_are_named_by_slot_number_and_blueprint():
+    model = build_model()
+    names = []
+    for blueprint in (Blueprint.NORM, Blueprint.CONV_SMALL):
+        assert germinate(model, blueprint=blueprint).executed
+        names.append(model.slots["r0c0"].seed.seed_id)
+        pass_epoch(model)
+        pass_epoch(model)
+        assert prune(model).executed
+        for _ in range(6):
+            pass_epoch(model)
+    assert names == ["r0c0-1-norm", "r0c0-2-conv_small"]
+
+
+def test_new_weights_come_from_the_owned_generator_only():
+    before = torch.random.get_rng_state()
+    models = [build_model(seed=4), build_model(seed=4)]
+    for model in models:
+        germinate(model, blueprint=Blueprint.CONV_LIGHT, style=Style.GATED_GATE)
+    pairs = zip(*(model.seeds.parameters() for model in models), strict=True)
+    assert all(torch.equal(one, two) for one, two in pairs)
+    assert torch.equal(torch.random.get_rng_state(), before)
+
+
+@pytest.mark.parametrize("speed", [AlphaSpeed.INSTANT, AlphaSpeed.FAST])
+@pytest.mark.parametrize("initiator", list(Initiator))
+def test_a_prune_is_told_once_with_who_asked_and_why(speed, initiator):
+    listener = Listener()
+    model = attach(build_host(), SLOTS, build_batch()[0], generator=build_seeded(), sink=listener)
+    walk_to(model, SeedStage.HOLDING)
+    command = AdaptationCommand(
+        op=LifecycleOp.PRUNE,
+        slot_id="r0c0",
+        alpha_speed=speed,
+        reason="harmful",
+        initiator=initiator,
+    )
+    assert model.apply_command(command).executed
+    for _ in range(5):
+        pass_epoch(model)
+    told = [event for event in listener.events if isinstance(event, SeedPruned)]
+    assert [(event.initiator, event.reason) for event in told] == [(initiator, "harmful")]
+
+
+@pytest.mark.parametrize(
+    ("op", "blueprint", "message"),
+    [
+        (LifecycleOp.GERMINATE, None, "GERMINATE must carry a Blueprint, got none"),
+        (LifecycleOp.PRUNE, None, "slot r0c1 must hold a seed, got stage None"),
+    ],
+)
+def test_growth_itself_takes_whole_and_legal_commands_only(op, blueprint, message):
+    command = AdaptationCommand(op=op, slot_id="r0c1", blueprint=blueprint)
+    with pytest.raises(InvariantError, match=message):
+        build_model()._growth.execute(command, 1)
+
+
+def test_a_gate_that_is_still_needed_stays():
+    model = build_model()
+    walk_to(model, SeedStage.TRAINING, style=Style.GATED_GATE)
+    assert model.slots["r0c0"].seed.module.gate is not None
+    advance(model)
+    pass_epoch(model)
+    assert model.slots["r0c0"].seed.module.gate is not None
