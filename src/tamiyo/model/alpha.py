@@ -66,6 +66,11 @@ class AlphaSchedule:
         return sum(self._goal.values())
 
     @property
+    def steps_left(self) -> int:
+        """Epochs until the ramp ends; 0 when steady."""
+        return 0 if self.mode == AlphaMode.HOLD else self.steps_total - self.steps_done
+
+    @property
     def weights(self) -> Weights:
         """Styles with a weight other than zero, with that weight."""
         return tuple((style, weight) for style, weight in self._now.items() if weight != 0)

@@ -110,6 +110,8 @@ class Growth:
             seed = slot.seed
             if seed is None or seed.stage == SeedStage.FOSSILIZED:
                 continue
+            if seed.schedule.target == 0 and 0 < seed.schedule.steps_left <= steps:
+                continue  # already on its way out, and there in time
             if steps == 0 or seed.schedule.alpha == 0:
                 self._way_out.pop(seed.seed_id, None)
                 self._bury(slot, slot.remove_seed(), initiator, reason, epoch)

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final, Self
 
+import torch
+
 from tamiyo.contracts import ShapeError
 
 if TYPE_CHECKING:
@@ -49,15 +51,16 @@ class SlotShape:
             slot_id: For the message.
 
         Raises:
-            ShapeError: If the features are not ``[B, C, H, W]`` of floats, or a sample of them is
-                fewer than two numbers.
+            ShapeError: If the features are not ``[B, C, H, W]`` of float32 on the CPU, which is
+                what seeds are, or a sample of them is fewer than two numbers.
         """
-        batch_axis_and_sample = features.dim() == 1 + _CNN_AXES and features.is_floating_point()
+        is_plain = features.dtype == torch.float32 and features.device.type == "cpu"
+        batch_axis_and_sample = features.dim() == 1 + _CNN_AXES and is_plain
         if not batch_axis_and_sample or math.prod(features.shape[1:]) < _MIN_NUMBERS:
             message = (
-                f"features of slot {slot_id} must be floats of shape [B, C, H, W] with at least "
-                f"{_MIN_NUMBERS} numbers per sample, got {features.dtype} of shape "
-                f"{list(features.shape)}"
+                f"features of slot {slot_id} must be float32 of shape [B, C, H, W] on the CPU "
+                f"with at least {_MIN_NUMBERS} numbers per sample, got {features.dtype} of shape "
+                f"{list(features.shape)} on {features.device}"
             )
             raise ShapeError(message)
         _, channels, *extent = features.shape
