@@ -40,7 +40,7 @@ class World:
     def __init__(self, seed=0, *, wrap=False, **config):
         self.draw = random.Random(seed)
         self.model = build_model(
-            wrap=wrap, max_parameters=1500, config=LifecycleConfig(**config)
+            wrap=wrap, max_parameters=1500, config=LifecycleConfig(**({"incubate": True} | config))
         ).train()
         self.optimizer = GrowingOptimizer(self.model, learning_rate=0.01, seed_factor=1.0)
 

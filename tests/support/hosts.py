@@ -11,6 +11,7 @@ from tamiyo.contracts import (
     AlphaTarget,
     Blueprint,
     CurveChoice,
+    LifecycleConfig,
     LifecycleOp,
     PairedDifference,
     SeedStage,
@@ -84,7 +85,11 @@ def build_host(*, seed=0, channels=4, wrap=False, inplace=False):
 
 
 def build_model(host=None, *, slots=None, wrap=False, seed=0, **options):
-    """A model on a tiny host with two slots; the slots of a wrapped host are its net's."""
+    """A model on a tiny host with two slots, whose seeds incubate unless a config says otherwise.
+
+    The slots of a wrapped host are its net's.
+    """
+    options = {"config": LifecycleConfig(incubate=True)} | options
     host = build_host(seed=seed, wrap=wrap) if host is None else host
     if slots is None:
         prefix = "net." if isinstance(host, Wrapped) else ""

@@ -140,7 +140,7 @@ class LifecycleConfig:
         embargo_epochs_after_prune: Decisions for which a slot stays closed after a prune.
     """
 
-    incubate: bool = True
+    incubate: bool = False
     ramp: bool = True
     min_training_epochs: int = 1
     min_shadow_gain: float = 0.0

@@ -110,6 +110,7 @@ def test_a_negative_threshold_is_refused(name):
 
 def test_the_documented_defaults_hold():
     config = LifecycleConfig()
+    assert (config.incubate, config.ramp) == (False, True)
     assert config.min_prune_age_epochs == 2
     assert config.embargo_epochs_after_prune == 5
     assert config.min_fossilize_contribution == 1.0

@@ -110,7 +110,7 @@ def test_a_network_without_live_seeds_is_its_own_committed_network():
 
 
 def test_the_shadow_gain_is_what_an_incubating_seed_would_change():
-    model = build_model(config=LifecycleConfig())
+    model = build_model(config=LifecycleConfig(incubate=True))
     for slot_id in ("r0c0", "r0c1"):
         model.apply_command(germinate(slot_id))
         model.apply_command(act(LifecycleOp.ADVANCE, slot_id))

@@ -220,7 +220,7 @@ def test_a_gate_that_came_after_the_snapshot_stays_as_it_is():
 
 
 def test_an_incubating_seed_that_diverges_harms_nobody_and_never_passes_its_gate():
-    calm, struck = (make_member(lifecycle=LifecycleConfig()) for _ in range(2))
+    calm, struck = (make_member(lifecycle=LifecycleConfig(incubate=True)) for _ in range(2))
     for member in (calm, struck):
         for command in (germinate(), act(LifecycleOp.ADVANCE)):
             member.step(command)

@@ -20,7 +20,7 @@ from tests.support.tasks import (
     make_member,
 )
 
-INCUBATE = LifecycleConfig(min_prune_age_epochs=0)
+INCUBATE = LifecycleConfig(incubate=True, min_prune_age_epochs=0)
 TRAINABLE = [
     Blueprint.CONV_LIGHT,
     Blueprint.ATTENTION,

@@ -137,7 +137,7 @@ def test_masks_and_execution_that_disagree_are_found():
         member.step(WAIT)
 
 
-@pytest.mark.parametrize("lifecycle", [LifecycleConfig(), EAGER, RAMPED])
+@pytest.mark.parametrize("lifecycle", [LifecycleConfig(incubate=True), EAGER, RAMPED])
 def test_sixty_epochs_of_random_legal_decisions_keep_every_promise(lifecycle):
     sink = ListSink()
     member = make_member(build_noisy_host, lifecycle=lifecycle, sink=sink)
@@ -229,7 +229,9 @@ def test_judging_changes_nothing():
 
 def test_a_whole_life_emits_each_event_once_and_in_order():
     sink = ListSink()
-    lenient = LifecycleConfig(min_fossilize_contribution=0.0, contribution_errors=0.0)
+    lenient = LifecycleConfig(
+        incubate=True, min_fossilize_contribution=0.0, contribution_errors=0.0
+    )
     member = make_member(sink=sink, lifecycle=lenient)
     advance = act(LifecycleOp.ADVANCE)
     for command in (germinate(), advance, None, advance, None, None, advance):
@@ -258,7 +260,9 @@ def test_a_whole_life_emits_each_event_once_and_in_order():
 
 def test_a_life_that_ends_early_emits_each_event_once_and_in_order():
     sink = ListSink()
-    member = make_member(sink=sink, lifecycle=LifecycleConfig(embargo_epochs_after_prune=3))
+    member = make_member(
+        sink=sink, lifecycle=LifecycleConfig(incubate=True, embargo_epochs_after_prune=3)
+    )
     for command in (germinate(), act(LifecycleOp.ADVANCE), act(LifecycleOp.PRUNE), *[None] * 4):
         assert member.step(command).refusal is None
     assert [event.to_stage for event in sink.of(StageChanged)] == [

@@ -71,7 +71,7 @@ def test_an_environment_is_the_same_alone_and_at_any_place_of_a_population(alone
     assert [e for e in crowd[2].events if e.environment == 2] == alone[2].events
 
 
-@pytest.mark.parametrize("lifecycle", [EAGER, LifecycleConfig()])
+@pytest.mark.parametrize("lifecycle", [EAGER, LifecycleConfig(incubate=True)])
 def test_the_same_seed_gives_the_same_bytes(lifecycle):
     one, two = (run_population([0, 1], lifecycle=lifecycle) for _ in range(2))
     for position in range(2):

@@ -52,7 +52,7 @@ def test_a_blended_seed_is_trained_like_a_layer_of_the_host():
 
 
 def test_an_incubating_seed_costs_its_shadow_pass_from_its_slot_onward():
-    member = make_member(lifecycle=LifecycleConfig())
+    member = make_member(lifecycle=LifecycleConfig(incubate=True))
     for command in (germinate("r0c1"), act(LifecycleOp.ADVANCE, "r0c1")):
         member.step(command)
     before = member.work.total
@@ -63,7 +63,7 @@ def test_an_incubating_seed_costs_its_shadow_pass_from_its_slot_onward():
 
 
 def test_a_seed_that_went_from_incubation_to_blending_is_measured_again():
-    member = make_member(lifecycle=LifecycleConfig())
+    member = make_member(lifecycle=LifecycleConfig(incubate=True))
     for command in (germinate("r0c1"), act(LifecycleOp.ADVANCE, "r0c1")):
         member.step(command)
     seed = member.model.slots["r0c1"].seed
@@ -85,7 +85,7 @@ def test_a_blended_and_an_incubating_seed_add_up():
     assert member.work.total - before == 64 * (HOST + 3 * SEED + 2 * (SEED + HEAD))
 
 
-@pytest.mark.parametrize("lifecycle", [None, LifecycleConfig()])
+@pytest.mark.parametrize("lifecycle", [None, LifecycleConfig(incubate=True)])
 def test_counting_does_not_change_the_training(lifecycle, monkeypatch):
     settings = {} if lifecycle is None else {"lifecycle": lifecycle}
     counted = make_member(build_noisy_host, **settings)

@@ -29,7 +29,7 @@ def failed_checks(model):
 
 
 def incubating(**config):
-    model = build_model(config=LifecycleConfig(**config))
+    model = build_model(config=LifecycleConfig(**({"incubate": True} | config)))
     germinate(model)
     pass_epoch(model, SeedMeasurement())
     advance(model)
@@ -37,7 +37,7 @@ def incubating(**config):
 
 
 def holding(measured, *, accuracy=50.0, **config):
-    model = build_model(config=LifecycleConfig(**config))
+    model = build_model(config=LifecycleConfig(**({"incubate": True} | config)))
     walk_to(model, SeedStage.HOLDING)
     pass_epoch(model, measured, accuracy=accuracy)
     return model

@@ -63,7 +63,13 @@ def build_in(situation):
     """A model whose slot r0c0 is in a situation and whose slot r0c1 is free."""
     generator = build_seeded(9)
     host = build_host()
-    model = attach(host, SLOTS, build_batch()[0], generator=generator)
+    model = attach(
+        host,
+        SLOTS,
+        build_batch()[0],
+        generator=generator,
+        config=LifecycleConfig(incubate=True),
+    )
     if situation == COOLING:
         walk_to(model, SeedStage.HOLDING)
         assert prune(model).executed
@@ -180,7 +186,7 @@ def test_prune_of_a_young_seed_is_refused(age, executed):
 @pytest.mark.parametrize("speed", list(AlphaSpeed), ids=lambda speed: speed.name)
 @pytest.mark.parametrize("embargo", [0, 1, 2, 5])
 def test_after_a_prune_germination_is_refused_for_the_whole_embargo_and_then_legal(embargo, speed):
-    model = build_model(config=LifecycleConfig(embargo_epochs_after_prune=embargo))
+    model = build_model(config=LifecycleConfig(incubate=True, embargo_epochs_after_prune=embargo))
     walk_to(model, SeedStage.HOLDING)
     assert prune(model, speed=speed).executed
     steps = 0

@@ -45,7 +45,11 @@ def build_slot(**config):
 
     slot_stage = [None]
     slot = SeedSlot(
-        slot_id="r0c0", path="0", shape=SHAPE, config=LifecycleConfig(**config), record=record
+        slot_id="r0c0",
+        path="0",
+        shape=SHAPE,
+        config=LifecycleConfig(**({"incubate": True} | config)),
+        record=record,
     )
     return slot, seen
 
