@@ -63,44 +63,28 @@ def list_tasks() -> tuple[str, ...]:
 
 def _build_digits_cnn() -> Task:
     """The host is too narrow for 8x8 digits; which seed it needs, and where, is the question."""
-    config = TaskConfig(
-        name="digits-cnn",
-        num_classes=10,
-        initial_loss=math.log(10),
-        target_loss=0.1,
-        max_epochs=60,
-        closing_epochs=10,
-        batches_per_epoch=count_batches(DIGITS_TRAIN_SIZE, _DIGITS_BATCH_SIZE),
-        batch_size=_DIGITS_BATCH_SIZE,
-        learning_rate=2e-2,
-        final_learning_rate_fraction=0.1,
-        rent_points=2.0,
-    )
-    host = HostRecipe(
-        name="cnn",
-        arguments={
-            "channels": 2,
-            "blocks": 2,
-            "num_classes": config.num_classes,
-            "normalization": "group",
-            "pool_size": 2,
-            "pooled_blocks": 1,
-        },
-    )
-    return Task(
-        config=config,
-        summary="8x8 handwritten digits with a two-block CNN that is too narrow for them",
-        host=host,
-        slots=MappingProxyType({"r0c0": "block1", "r0c1": "block2", "r0c2": "pool"}),
-        family=_widen(host, (2, 3, 4, 6, 8, 12, 16)),
-        load_data=partial(_load_digits, config.batch_size),
+    return _build_task(
+        _build_config("digits-cnn", rent_points=2.0),
+        "8x8 handwritten digits with a two-block CNN that is too narrow for them",
+        widths=(2, 3, 4, 6, 8, 12, 16),
+        load_data=_load_digits,
     )
 
 
 def _build_digits_canvas() -> Task:
     """No two epochs show the same canvas, so what is measured is capacity and not memory."""
-    config = TaskConfig(
-        name="digits-canvas",
+    canvas = CanvasConfig(canvas_size=12, clutter_patches=1, patch_size=4, canvases_per_digit=3)
+    return _build_task(
+        _build_config("digits-canvas", rent_points=3.0),
+        "digits anywhere on cluttered 12x12 canvases, drawn afresh every epoch",
+        widths=(6, 8, 10, 12, 16, 20, 24),
+        load_data=partial(_load_canvases, canvas),
+    )
+
+
+def _build_config(name: str, *, rent_points: float) -> TaskConfig:
+    return TaskConfig(
+        name=name,
         num_classes=10,
         initial_loss=math.log(10),
         target_loss=0.1,
@@ -110,13 +94,18 @@ def _build_digits_canvas() -> Task:
         batch_size=_DIGITS_BATCH_SIZE,
         learning_rate=2e-2,
         final_learning_rate_fraction=0.1,
-        rent_points=3.0,
+        rent_points=rent_points,
     )
-    canvas = CanvasConfig(canvas_size=12, clutter_patches=1, patch_size=4, canvases_per_digit=3)
+
+
+def _build_task(
+    config: TaskConfig, summary: str, *, widths: tuple[int, ...], load_data: Callable[[], TaskData]
+) -> Task:
+    """Put a two-block CNN of the first width under the task, a slot behind each of its parts."""
     host = HostRecipe(
         name="cnn",
         arguments={
-            "channels": 6,
+            "channels": widths[0],
             "blocks": 2,
             "num_classes": config.num_classes,
             "normalization": "group",
@@ -126,24 +115,20 @@ def _build_digits_canvas() -> Task:
     )
     return Task(
         config=config,
-        summary="digits anywhere on cluttered 12x12 canvases, drawn afresh every epoch",
+        summary=summary,
         host=host,
         slots=MappingProxyType({"r0c0": "block1", "r0c1": "block2", "r0c2": "pool"}),
-        family=_widen(host, (6, 8, 10, 12, 16, 20, 24)),
-        load_data=partial(_load_canvases, canvas, config.batch_size),
+        family=tuple(widen_recipe(host, channels) for channels in widths),
+        load_data=load_data,
     )
 
 
-def _widen(host: HostRecipe, widths: tuple[int, ...]) -> tuple[HostRecipe, ...]:
-    return tuple(widen_recipe(host, channels) for channels in widths)
+def _load_digits() -> ShuffledData:
+    return ShuffledData(load_digits_splits(), batch_size=_DIGITS_BATCH_SIZE)
 
 
-def _load_digits(batch_size: int) -> ShuffledData:
-    return ShuffledData(load_digits_splits(), batch_size=batch_size)
-
-
-def _load_canvases(canvas: CanvasConfig, batch_size: int) -> CanvasData:
-    return CanvasData(load_digits_splits(), canvas, batch_size=batch_size)
+def _load_canvases(canvas: CanvasConfig) -> CanvasData:
+    return CanvasData(load_digits_splits(), canvas, batch_size=_DIGITS_BATCH_SIZE)
 
 
 _TASKS: Mapping[str, Task] = MappingProxyType(
