@@ -66,7 +66,7 @@ def _build_digits_cnn() -> Task:
     return _build_task(
         _build_config("digits-cnn", rent_points=2.0),
         "8x8 handwritten digits with a two-block CNN that is too narrow for them",
-        widths=(2, 3, 4, 6, 8, 12, 16),
+        widths=(2, 3, 4, 6, 8, 12),
         load_data=_load_digits,
     )
 
@@ -77,7 +77,7 @@ def _build_digits_canvas() -> Task:
     return _build_task(
         _build_config("digits-canvas", rent_points=3.0),
         "digits anywhere on cluttered 12x12 canvases, drawn afresh every epoch",
-        widths=(6, 8, 10, 12, 16, 20, 24),
+        widths=(6, 8, 10, 14, 20, 28),
         load_data=partial(_load_canvases, canvas),
     )
 
