@@ -77,10 +77,16 @@ def public_names(path: Path) -> list[str] | None:
     return None
 
 
+def top_level(path: Path) -> list[ast.stmt]:
+    """Return the statements of a file, those under ``if TYPE_CHECKING`` too."""
+    nested = (node.body if isinstance(node, ast.If) else [node] for node in parse(path).body)
+    return [node for nodes in nested for node in nodes]
+
+
 def bound_names(path: Path) -> set[str]:
     """Return the names that the top level of a file defines or imports."""
     names: set[str] = set()
-    for node in parse(path).body:
+    for node in top_level(path):
         if isinstance(node, ast.Import | ast.ImportFrom):
             names.update(alias.asname or alias.name for alias in node.names)
         elif isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):

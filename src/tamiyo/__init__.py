@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from tamiyo.model import attach, detach
-    from tamiyo.recipes import grow_network, load_network as load
+    from tamiyo.recipes import grow_network
+    from tamiyo.recipes import load_network as load
 
 __all__ = ["attach", "detach", "grow_network", "load"]
 
@@ -23,7 +24,11 @@ _HOMES: Final = {
 
 
 def __getattr__(name: str) -> object:
-    """Load the name from the room it lives in."""
+    """Load the name from the room it lives in.
+
+    Raises:
+        AttributeError: If there is no such name.
+    """
     if name not in _HOMES:
         message = f"module {__name__!r} has no attribute {name!r}"
         raise AttributeError(message)

@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean, stdev
+from typing import TYPE_CHECKING, Final
 
-import torch
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
 from tamiyo.cli.flags import read_flags
 from tamiyo.contracts import ConfigError, encode_record
-from tamiyo.tasks import CalibrationRow, calibrate_task, get_task, judge_task
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tamiyo.tasks import CalibrationRow
 
 __all__ = ["CalibrateArguments", "run"]
 
-_EXAMPLES = """\
+_FEWEST_SEEDS: Final = 2
+_EXAMPLES: Final = """\
   tamiyo calibrate --task digits-canvas --seeds 8
   tamiyo calibrate --task digits-cnn --seeds 8 --json"""
 
@@ -46,13 +50,18 @@ def run(words: Sequence[str]) -> None:
         ConfigError: If the task is unknown or there are too few seeds.
     """
     arguments = read_flags(CalibrateArguments, words, command="calibrate", examples=_EXAMPLES)
+    import torch
+
+    from tamiyo.tasks import calibrate_task, get_task, judge_task
+
     torch.set_num_threads(1)
-    if arguments.seeds < 2:
-        message = f"seeds must be at least 2, got {arguments.seeds}"
+    if arguments.seeds < _FEWEST_SEEDS:
+        message = f"seeds must be at least {_FEWEST_SEEDS}, got {arguments.seeds}"
         raise ConfigError(message)
     task = get_task(arguments.task)
-    console = Console(stderr=True, quiet=arguments.json)
-    with Progress(console=console, disable=arguments.json) as progress:
+    console = Console(stderr=True)
+    hidden = arguments.json or not console.is_terminal
+    with Progress(console=console, transient=True, disable=hidden) as progress:
         bar = progress.add_task("networks", total=len(task.family) * arguments.seeds)
         rows = calibrate_task(
             task, seeds=range(arguments.seeds), progress=lambda _row: progress.advance(bar)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import torch
 from rich.console import Console
@@ -14,15 +13,19 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from tyro.conf import arg
 
 from tamiyo.cli.flags import read_flags
-from tamiyo.contracts import ConfigError, encode_record
-from tamiyo.recipes import RunConfig, compare_controllers
+from tamiyo.contracts import encode_record
+from tamiyo.recipes import Comparison, RunConfig, compare_controllers
 from tamiyo.ui import render_compare_table
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 __all__ = ["CompareArguments", "run"]
 
 _EXAMPLES = """\
   tamiyo compare --task digits-canvas --controllers wait-only,random-legal,heuristic --seeds 20
-  tamiyo compare --task digits-cnn --controllers heuristic,schedule:plan.toml --seeds 10 --json"""
+  tamiyo compare --task digits-cnn --controllers heuristic,schedule:plan.toml --seeds 10 --json
+  tamiyo compare --plateau-epochs 4  (short for --heuristic.plateau-epochs-to-germinate 4)"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,27 +53,25 @@ def run(words: Sequence[str]) -> None:
     """Carry out the command.
 
     Raises:
-        ConfigError: If what was asked for cannot be done.
+        TamiyoError: If what was asked for cannot be done; nothing was trained then.
     """
     arguments = read_flags(CompareArguments, words, command="compare", examples=_EXAMPLES)
     torch.set_num_threads(1)
     workers = arguments.workers if arguments.workers is not None else os.cpu_count() or 1
-    if workers < 1:
-        message = f"workers must be at least 1, got {workers}"
-        raise ConfigError(message)
-    console = Console(stderr=True, quiet=arguments.json)
+    console = Console(stderr=True)
     with Progress(
         TextColumn("seeds"),
         BarColumn(),
         MofNCompleteColumn(),
         TimeRemainingColumn(),
         console=console,
-        disable=arguments.json,
+        transient=True,
+        disable=arguments.json or not console.is_terminal,
     ) as progress:
         bar = progress.add_task("seeds", total=arguments.seeds)
         comparison = compare_controllers(
             arguments.run,
-            arguments.controllers.split(","),
+            [name.strip() for name in arguments.controllers.split(",")],
             seeds=arguments.seeds,
             reference=arguments.reference,
             workers=workers,
@@ -80,3 +81,18 @@ def run(words: Sequence[str]) -> None:
         print(json.dumps(encode_record(comparison)))
     else:
         Console().print(render_compare_table(comparison.rows))
+        print(f"\n{_describe(comparison)}")
+
+
+def _describe(comparison: Comparison) -> str:
+    first, last = comparison.seeds[0], comparison.seeds[-1]
+    lines = [
+        f"{comparison.task}, {len(comparison.seeds)} paired seeds ({first} to {last})",
+        f"difference: score minus the score of {comparison.reference} on the same seed, points; "
+        "interquartile mean [95 % bootstrap interval]",
+    ]
+    if comparison.grown is not None:
+        lines.append(
+            f"static-final and width family: built beside {comparison.grown}, seed by seed"
+        )
+    return "\n".join(lines)

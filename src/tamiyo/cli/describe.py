@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, is_dataclass
-from typing import Annotated, Final
+from itertools import groupby
+from operator import itemgetter
+from typing import TYPE_CHECKING, Annotated, Final
 
 from rich.console import Console
 from rich.table import Table
@@ -16,6 +18,8 @@ from tamiyo.contracts import (
     ADVANCE_GATES,
     HEADS_USED_BY,
     TRANSITIONS,
+    ConfigError,
+    GateLevel,
     LifecycleOp,
     SeedStage,
     UnknownNameError,
@@ -23,9 +27,9 @@ from tamiyo.contracts import (
     encode_record,
     encode_value,
 )
-from tamiyo.model import BLUEPRINTS, SlotShape, Topology, count_blueprint_parameters
-from tamiyo.recipes import RunConfig
-from tamiyo.tasks import get_task, list_tasks
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
 
 __all__ = ["DescribeArguments", "run"]
 
@@ -59,6 +63,7 @@ def run(words: Sequence[str]) -> None:
 
     Raises:
         UnknownNameError: If there is no such topic or task.
+        ConfigError: If there are no channels.
     """
     arguments = read_flags(DescribeArguments, words, command="describe", examples=_EXAMPLES)
     if arguments.topic not in _TOPICS:
@@ -68,17 +73,55 @@ def run(words: Sequence[str]) -> None:
     if arguments.json:
         print(json.dumps({arguments.topic: encode_value(rows)}))
         return
+    console = Console()
+    for table in _VIEWS.get(arguments.topic, _view_rows)(rows):
+        console.print(table)
+
+
+def _view_rows(rows: _Rows) -> list[Table]:
     table = Table(box=None, header_style="bold")
     for column in rows[0]:
         table.add_column(column)
     for row in rows:
         table.add_row(*(_show(value) for value in row.values()))
-    Console().print(table)
+    return [table]
+
+
+def _view_tasks(rows: _Rows) -> list[Table]:
+    """Show each task by itself, a line per value."""
+    blocks = []
+    for row in rows:
+        (_, name), *values = row.items()
+        blocks.append(_build_block(name, [(key.replace("_", " "), item) for key, item in values]))
+    return blocks
+
+
+def _view_defaults(rows: _Rows) -> list[Table]:
+    """Show the defaults of each record by themselves, a line per flag."""
+    return [
+        _build_block(owner, [(str(row["flag"]), row["default"]) for row in owned])
+        for owner, owned in groupby(rows, key=itemgetter("owner"))
+    ]
+
+
+def _build_block(title: object, lines: Iterable[tuple[str, object]]) -> Table:
+    block = Table(
+        box=None, show_header=False, title=_show(title), title_justify="left", title_style="bold"
+    )
+    # The name must be there in full: people copy it.
+    block.add_column(no_wrap=True)
+    block.add_column(overflow="fold")
+    for name, value in lines:
+        block.add_row(name, _show(value))
+    block.add_row()
+    return block
 
 
 def _describe_defaults(_arguments: DescribeArguments) -> _Rows:
     """Walk the configuration records: a default is printed from the record that owns it."""
-    return list(_walk(RunConfig(), ""))
+    from tamiyo.recipes import RunConfig
+
+    return _walk(RunConfig(), "")
 
 
 def _walk(record: object, prefix: str) -> _Rows:
@@ -97,6 +140,11 @@ def _walk(record: object, prefix: str) -> _Rows:
 
 
 def _describe_blueprints(arguments: DescribeArguments) -> _Rows:
+    from tamiyo.model import BLUEPRINTS, SlotShape, Topology, count_blueprint_parameters
+
+    if arguments.channels < 1:
+        message = f"channels must be at least 1, got {arguments.channels}"
+        raise ConfigError(message)
     shape = SlotShape(Topology.CNN, arguments.channels, (8, 8))
     sizes = count_blueprint_parameters(shape)
     return [
@@ -114,10 +162,10 @@ def _describe_actions(_arguments: DescribeArguments) -> _Rows:
     spec = build_action_spec(("r0c0", "r0c1", "r0c2"))
     return [
         {
-            "head": head.name,
+            "head": str(head.name),
             "choices": head.choices,
             "neutral": head.choices[head.neutral],
-            "depends on": head.parents,
+            "depends on": [str(parent) for parent in head.parents],
             "used by": [op.name for op in LifecycleOp if head.name in HEADS_USED_BY[op]],
         }
         for head in spec.heads
@@ -125,18 +173,24 @@ def _describe_actions(_arguments: DescribeArguments) -> _Rows:
 
 
 def _describe_lifecycle(_arguments: DescribeArguments) -> _Rows:
+    # Commitment is its own op, so its gate is none of those of ADVANCE.
+    gates = {**ADVANCE_GATES, SeedStage.HOLDING: GateLevel.G5}
     return [
         {
             "value": int(stage),
             "stage": stage.name,
             "may become": [successor.name for successor in TRANSITIONS[stage]],
-            "gate to advance": ADVANCE_GATES[stage].name if stage in ADVANCE_GATES else None,
+            "gate": f"{gates[stage].name} to {TRANSITIONS[stage][0].name}"
+            if stage in gates
+            else None,
         }
         for stage in SeedStage
     ]
 
 
 def _describe_task(arguments: DescribeArguments) -> _Rows:
+    from tamiyo.tasks import get_task, list_tasks
+
     tasks = list_tasks() if arguments.task is None else (arguments.task,)
     return [
         {
@@ -160,6 +214,10 @@ def _show(value: object) -> str:
     return str(encoded)
 
 
+_VIEWS: Final[Mapping[str, Callable[[_Rows], list[Table]]]] = {
+    "defaults": _view_defaults,
+    "task": _view_tasks,
+}
 _TOPICS: Final[Mapping[str, Callable[[DescribeArguments], _Rows]]] = {
     "defaults": _describe_defaults,
     "blueprints": _describe_blueprints,

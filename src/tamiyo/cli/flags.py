@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TypeVar
+import io
+from contextlib import redirect_stderr
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import tyro
 
-__all__ = ["read_flags"]
+from tamiyo.cli.refusals import explain_refusal
+from tamiyo.contracts import ConfigError
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+__all__ = ["SHORT_FLAGS", "read_flags"]
+
+SHORT_FLAGS: Final[Mapping[str, str]] = {
+    "--plateau-epochs": "--heuristic.plateau-epochs-to-germinate",
+}
+"""Short names of flags that are asked for often."""
+
+_LISTS: Final = ("--slots",)
 _T = TypeVar("_T")
 
 
@@ -19,14 +32,41 @@ def read_flags(record: type[_T], words: Sequence[str], *, command: str, examples
         record: The dataclass; its fields are the options, its docstring their help.
         words: The words after the command.
         command: Name of the command.
-        examples: Lines to show at the end of ``--help``.
+        examples: Lines to show in ``--help``.
 
     Returns:
-        The filled record. ``--help`` exits with 0, an unknown or malformed option with 2.
+        The filled record.
+
+    Raises:
+        ConfigError: In one line, if an option is unknown, malformed, or breaks its rule.
+        SystemExit: With code 0, after ``--help`` has printed the options.
     """
-    return tyro.cli(
-        record,
-        args=words,
-        prog=f"tamiyo {command}",
-        description=f"{(record.__doc__ or '').splitlines()[0]}\n\nexamples:\n{examples}",
-    )
+    printed = io.StringIO()
+    try:
+        with redirect_stderr(printed):
+            return tyro.cli(
+                record,
+                args=list(_translate(words)),
+                prog=f"tamiyo {command}",
+                description=f"{(record.__doc__ or '').splitlines()[0]}\n\nexamples:\n{examples}",
+            )
+    except SystemExit as stop:
+        if not stop.code:
+            raise
+    raise ConfigError(explain_refusal(printed.getvalue(), command))
+
+
+def _translate(words: Sequence[str]) -> Iterator[str]:
+    """Write short flags out, and lists with commas as one word per item."""
+    is_list = False
+    for word in words:
+        if not word.startswith("--"):
+            yield from (item for item in word.split(",") if item) if is_list else [word]
+            continue
+        flag, equals, value = word.partition("=")
+        flag = SHORT_FLAGS.get(flag.replace("_", "-"), flag)
+        is_list = flag in _LISTS
+        if is_list and equals:
+            yield from (flag, *value.split(","))
+        else:
+            yield flag + equals + value

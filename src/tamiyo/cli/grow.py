@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import torch
 from rich.console import Console
@@ -14,15 +13,19 @@ from tyro.conf import arg
 
 from tamiyo.cli.flags import read_flags
 from tamiyo.contracts import ConfigError, encode_record
-from tamiyo.recipes import GrowResult, RunConfig, StopRequest, grow_network, is_debugging
+from tamiyo.recipes import GrowResult, RunConfig, StopRequest, grow_network
 from tamiyo.ui import ProgressSink, draw_growth_picture, render_result_table
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 __all__ = ["GrowArguments", "run"]
 
 _EXAMPLES = """\
   tamiyo grow --task digits-canvas --controller heuristic --seed 0
   tamiyo grow --task digits-cnn --controller schedule:plan.toml --max-parameters 1000
-  tamiyo grow --slots r0c0 r0c1 --epochs 40 --json"""
+  tamiyo grow --slots r0c0 r0c1 --epochs 40 --json
+  tamiyo grow --plateau-epochs 4  (short for --heuristic.plateau-epochs-to-germinate 4)"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,8 +56,6 @@ def run(words: Sequence[str]) -> None:
     arguments = read_flags(GrowArguments, words, command="grow", examples=_EXAMPLES)
     torch.set_num_threads(1)
     config = arguments.run
-    if is_debugging():
-        config = replace(config, engine=replace(config.engine, check_invariants=True))
     controller = config.controller.replace(":", "-").replace("/", "-")
     out = arguments.out or Path("runs") / f"{config.task}-{controller}-{config.seed}"
     console = Console(quiet=arguments.json)
@@ -67,7 +68,7 @@ def run(words: Sequence[str]) -> None:
             sink=progress,
             should_stop=stop,
         )
-    picture = _draw(grown, console)
+        picture = _draw(grown, console)
     if arguments.json:
         print(json.dumps(_describe(grown, picture)))
         return

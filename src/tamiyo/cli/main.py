@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 from importlib import import_module
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from tamiyo.contracts import InvariantError, TamiyoError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 __all__ = ["main"]
 
 _COMMANDS: Final = {
     "grow": "grow one network and keep its record, picture and export",
     "compare": "compare controllers on paired seeds, beside networks that never grew",
+    "evaluate": "load an exported network and judge it on a task's test split",
     "describe": "print defaults, blueprints, actions, the lifecycle or a task",
     "calibrate": "train a task's bare hosts and say whether the task leaves room to grow",
 }
+
+_STOPPED: Final = 128 + 2
+"""Exit code of a process that SIGINT ended, as shells count."""
 
 _HELP: Final = """\
 usage: tamiyo COMMAND [OPTIONS]
@@ -29,6 +35,7 @@ commands:
 examples:
   tamiyo grow --task digits-canvas --controller heuristic --seed 0
   tamiyo compare --task digits-canvas --controllers wait-only,heuristic --seeds 20
+  tamiyo evaluate --network runs/digits-canvas-heuristic-0 --task digits-canvas
   tamiyo describe blueprints
 
 `tamiyo COMMAND --help` lists the options of a command."""
@@ -41,7 +48,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: The words after ``tamiyo``; those of the process if not given.
 
     Returns:
-        The exit code: 0, or 2 for a mistake in what was asked for.
+        The exit code: 0, 2 for a mistake in what was asked for, or 130 when stopped at once.
+
+    Raises:
+        InvariantError: If one of Tamiyo's own promises does not hold; that is worth a traceback.
+        SystemExit: With code 0, after ``--help`` of a command.
     """
     words = sys.argv[1:] if arguments is None else list(arguments)
     if not words or words[0] in {"-h", "--help"}:
@@ -50,17 +61,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     if words[0] not in _COMMANDS:
         return _refuse(f"command must be one of {', '.join(_COMMANDS)}, got {words[0]!r}")
-    # Commands load torch; a mistyped one and --help do not wait for it.
-    command = import_module(f"tamiyo.cli.{words[0]}")
     try:
-        command.run(words[1:])
+        # Commands load torch; a mistyped one and --help do not wait for it.
+        import_module(f"tamiyo.cli.{words[0]}").run(words[1:])
     except InvariantError:
         raise
     except TamiyoError as error:
         return _refuse(str(error))
+    except KeyboardInterrupt:
+        print("tamiyo: stopped at once", file=sys.stderr)
+        return _STOPPED
     return 0
 
 
 def _refuse(message: str) -> int:
-    print(f"tamiyo: {message}", file=sys.stderr)
+    print(f"tamiyo: {' '.join(message.split())}", file=sys.stderr)
     return 2

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from tamiyo.recipes.compare import Comparison, SeedResults, compare_controllers, compare_runs, run_seed
+from tamiyo.recipes.compare import (
+    Comparison,
+    SeedResults,
+    compare_controllers,
+    compare_runs,
+    run_seed,
+)
 from tamiyo.recipes.config import (
     RunConfig,
     build_effective_task,
@@ -11,6 +17,7 @@ from tamiyo.recipes.config import (
     is_debugging,
 )
 from tamiyo.recipes.episode import Episode, EpisodeResult, compute_score
+from tamiyo.recipes.evaluate import Evaluation, evaluate_network
 from tamiyo.recipes.grow import GrowResult, grow_network, load_network
 from tamiyo.recipes.run_folder import RunFolder
 from tamiyo.recipes.statistics import Interval, compute_interquartile_mean, compute_paired_interval
@@ -20,6 +27,7 @@ __all__ = [
     "Comparison",
     "Episode",
     "EpisodeResult",
+    "Evaluation",
     "GrowResult",
     "Interval",
     "RunConfig",
@@ -33,6 +41,7 @@ __all__ = [
     "compute_paired_interval",
     "compute_score",
     "encode_config",
+    "evaluate_network",
     "grow_network",
     "hash_config",
     "is_debugging",

@@ -1,19 +1,20 @@
 """Compare controllers on paired seeds, beside networks that never grew.
 
-For one grown controller the table also holds, seed by seed, what the same compute or the same parameters
-buy without growing: *static-final*, the final structure from scratch, and the *width family*, the member
-of the host's family whose parameters come nearest; each at equal epochs and at equal multiply-adds.
+For one grown controller the table also holds, seed by seed, what the same compute or the same
+parameters buy without growing: *static-final*, the final structure from scratch, and the *width
+family*, the member of the host's family whose parameters come nearest; each at equal epochs and at
+equal multiply-adds.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import signal
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from multiprocessing import get_context
 from statistics import fmean, median
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import torch
 from torch import nn
@@ -26,6 +27,9 @@ from tamiyo.recipes.config import RunConfig, build_effective_task
 from tamiyo.recipes.episode import Episode, EpisodeResult, compute_score
 from tamiyo.recipes.statistics import compute_paired_interval
 from tamiyo.tasks import HostRecipe, Task, TaskData, build_host, get_task, widen_recipe
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 __all__ = ["Comparison", "SeedResults", "compare_controllers", "compare_runs", "run_seed"]
 
@@ -45,7 +49,8 @@ class Comparison:
     Attributes:
         task: Name of the task.
         reference: Row the differences are taken to.
-        grown: Controller the static rows were built for, the last one named; ``None`` if none grows.
+        grown: Controller the static rows were built for, the last one named that is neither the
+            reference nor wait-only; ``None`` if there is none.
         seeds: Seeds that were run.
         rows: One per thing that was run.
     """
@@ -74,15 +79,15 @@ def compare_controllers(
 
     Args:
         config: Settings of every run; its controller is replaced, its seed is the first one.
-        controllers: Names of the controllers, the one to build static rows for last; the reference is
-            added if it is missing.
+        controllers: Names of the controllers, the one to build static rows for last; the reference
+            is added if it is missing.
         seeds: How many seeds, at least 2.
         reference: Controller the differences are taken to.
         workers: Processes to spread the seeds over.
         on_seed: Told of every seed that is done.
 
     Raises:
-        ConfigError: If there are fewer than two seeds or a controller is named twice or unknown.
+        ConfigError: If a controller is named twice or unknown, or as ``compare_runs`` says.
     """
     names = list(controllers) if reference in controllers else [reference, *controllers]
     if len(set(names)) != len(names):
@@ -117,13 +122,18 @@ def compare_runs(
         on_seed: Told of every seed that is done.
 
     Raises:
-        ConfigError: If there are fewer than two seeds, or an arm's settings are refused.
+        ConfigError: If there are fewer than two seeds or no worker, or an arm's settings are
+            refused; nothing was trained then.
     """
+    if workers < 1:
+        message = f"workers must be at least 1, got {workers}"
+        raise ConfigError(message)
     if seeds < _FEWEST_SEEDS:
         message = f"seeds must be at least {_FEWEST_SEEDS}, got {seeds}"
         raise ConfigError(message)
     for config in arms.values():
-        build_effective_task(config)
+        task = build_effective_task(config)
+        Episode(config, task, _load_data(config.task), sink=NullSink())
     first = arms[reference].seed
     chosen = tuple(range(first, first + seeds))
     results = []
@@ -257,9 +267,15 @@ def _spread(
         yield from map(run, seeds)
         return
     with ProcessPoolExecutor(
-        workers, mp_context=get_context("spawn"), initializer=torch.set_num_threads, initargs=(1,)
+        min(workers, len(seeds)), mp_context=get_context("spawn"), initializer=_start_worker
     ) as pool:
         yield from pool.map(run, seeds)
+
+
+def _start_worker() -> None:
+    """Use one thread, and leave at once on Ctrl-C: the parent says what happened."""
+    torch.set_num_threads(1)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 @cache

@@ -5,16 +5,20 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 from tyro.conf import arg
 
-from tamiyo.contracts import ConfigError, SlotIdError, TaskConfig, encode_record
+from tamiyo.contracts import ConfigError, SlotIdError, encode_record
 from tamiyo.controller import ControllerConfig, TrackerConfig
 from tamiyo.engine import EngineConfig
 from tamiyo.tasks import Task, get_task
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tamiyo.contracts import TaskConfig
 
 __all__ = ["RunConfig", "build_effective_task", "encode_config", "hash_config", "is_debugging"]
 
@@ -64,12 +68,12 @@ def build_effective_task(config: RunConfig) -> Task:
 
     Raises:
         UnknownNameError: If there is no such task.
-        SlotIdError: If a slot is none of the task's.
+        SlotIdError: If a slot is none of the task's, or there are none.
         ConfigError: If the epochs do not leave room for a decision.
     """
     task = get_task(config.task)
     if config.epochs is not None:
-        task = replace(task, config=_with_epochs(task.config, config.epochs))
+        task = replace(task, config=replace(task.config, max_epochs=config.epochs))
     if config.slots is None:
         return task
     for slot_id in config.slots:
@@ -80,7 +84,8 @@ def build_effective_task(config: RunConfig) -> Task:
     if not config.slots:
         message = f"slots must name at least one of {', '.join(task.slots)}, got none"
         raise SlotIdError(message)
-    return replace(task, slots={slot_id: task.slots[slot_id] for slot_id in config.slots})
+    chosen = {slot_id: path for slot_id, path in task.slots.items() if slot_id in config.slots}
+    return replace(task, slots=chosen)
 
 
 def encode_config(config: RunConfig, task: TaskConfig) -> dict[str, object]:
@@ -102,7 +107,3 @@ def is_debugging(environ: Mapping[str, str] | None = None) -> bool:
     """
     variables = os.environ if environ is None else environ
     return any(variables.get(name) == "1" for name in _DEBUG_VARIABLES)
-
-
-def _with_epochs(task: TaskConfig, epochs: int) -> TaskConfig:
-    return replace(task, max_epochs=epochs)

@@ -1,12 +1,11 @@
-"""One episode: a controller grows one host from its first epoch to the judgement on the test split."""
+"""One episode: a controller grows one host, from its first epoch to the test split."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-
-from torch import nn
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from tamiyo.contracts import (
     AdaptationCommand,
@@ -27,8 +26,11 @@ from tamiyo.controller import (
     check_schedule,
 )
 from tamiyo.engine import Member
-from tamiyo.recipes.config import RunConfig, hash_config
+from tamiyo.recipes.config import RunConfig, hash_config, is_debugging
 from tamiyo.tasks import Task, TaskData, build_host
+
+if TYPE_CHECKING:
+    from torch import nn
 
 __all__ = ["Episode", "EpisodeResult", "compute_score"]
 
@@ -59,7 +61,7 @@ class EpisodeResult:
 def compute_score(
     accuracy: float, *, parameters: int, host_parameters: int, rent_points: float
 ) -> float:
-    """Compute accuracy minus rent: ``accuracy - rent * ln(parameters / host_parameters)``, points."""
+    """Compute ``accuracy - rent * ln(parameters / host_parameters)``, points."""
     return accuracy - rent_points * math.log(parameters / host_parameters)
 
 
@@ -75,8 +77,8 @@ class Episode:
         build_network: Builds the host; the task's own if not given.
 
     Raises:
-        ConfigError: If the controller is unknown, its schedule does not fit the host, the host alone
-            exceeds the budget, or the untrained network's loss contradicts the task.
+        ConfigError: If the controller is unknown, its schedule does not fit the host, the host
+            alone exceeds the budget, or the untrained network's loss contradicts the task.
     """
 
     def __init__(
@@ -92,12 +94,15 @@ class Episode:
         self._config = config
         self._task = task
         self._sink = sink
+        engine = config.engine
+        if is_debugging():
+            engine = replace(engine, check_invariants=True)
         self.member = Member(
             task.config,
             data,
             task.slots,
             build_network or (lambda: build_host(task.host)),
-            engine=config.engine,
+            engine=engine,
             run_seed=config.seed,
             environment=environment,
             sink=sink,
@@ -110,9 +115,7 @@ class Episode:
         )
         if isinstance(self._controller, ScheduleController):
             check_schedule(self._controller.schedule, self.member.model.report())
-        self._tracker = SignalTracker(
-            config.tracker, decision_epochs=task.config.decision_epochs
-        )
+        self._tracker = SignalTracker(config.tracker, decision_epochs=task.config.decision_epochs)
         self._last = self.member.initial
 
     def run(self, should_stop: Callable[[], bool] = lambda: False) -> EpisodeResult:

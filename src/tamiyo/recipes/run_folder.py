@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from tamiyo.contracts import ArtifactError
 from tamiyo.model import write_atomically
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
 
 __all__ = ["RunFolder"]
 
@@ -39,21 +41,28 @@ class RunFolder:
 
         Args:
             config: The effective configuration as JSON values.
-            overwrite: Whether an earlier run in this folder may be replaced; anything else never is.
+            overwrite: Whether an earlier run in this folder may be replaced: the files a run
+                writes are, and nothing else in the folder is touched.
 
         Raises:
-            ArtifactError: If something is there that may not be replaced.
+            ArtifactError: If something is there that may not be replaced, or the folder cannot be
+                written.
         """
-        if self.path.exists():
-            self._clear(overwrite=overwrite)
-        self.export.mkdir(parents=True)
-        _write_json(self._config, {"format": _FORMAT, **config})
+        try:
+            if self.path.exists():
+                self._check(overwrite=overwrite)
+                self._clear()
+            self.export.mkdir(parents=True)
+            _write_json(self._config, {"format": _FORMAT, **config})
+        except OSError as error:
+            message = f"output folder must be writable, got {self.path}: {error.strerror}"
+            raise ArtifactError(message) from error
 
     def write_result(self, result: Mapping[str, object]) -> None:
         """Write the result of the run."""
         _write_json(self._result, result)
 
-    def _clear(self, *, overwrite: bool) -> None:
+    def _check(self, *, overwrite: bool) -> None:
         if not self.path.is_dir() or (any(self.path.iterdir()) and not self._is_run()):
             message = (
                 f"output folder must be new, empty or an earlier run, got {self.path}, which holds "
@@ -66,7 +75,13 @@ class RunFolder:
                 "choose another --out or add --overwrite"
             )
             raise ArtifactError(message)
-        shutil.rmtree(self.path)
+
+    def _clear(self) -> None:
+        """Remove what an earlier run left, but its configuration, which is replaced."""
+        for path in (self._result, self.picture, self.events):
+            path.unlink(missing_ok=True)
+        if self.export.exists():
+            shutil.rmtree(self.export)
 
     def _is_run(self) -> bool:
         try:

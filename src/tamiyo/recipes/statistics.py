@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-from scipy import stats
+
+from tamiyo.contracts import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 __all__ = ["Interval", "compute_interquartile_mean", "compute_paired_interval"]
 
@@ -31,6 +34,8 @@ def compute_interquartile_mean(values: Sequence[float]) -> float:
     >>> compute_interquartile_mean([0.0, 1.0, 3.0, 100.0])
     2.0
     """
+    from scipy import stats  # slow to import, and only a comparison needs it
+
     return float(stats.trim_mean(np.asarray(values, dtype=np.float64), _QUARTER))
 
 
@@ -48,8 +53,13 @@ def compute_paired_interval(
         The interval; of no width for one pair or when every pair has the same difference.
 
     Raises:
-        ValueError: If the lengths differ.
+        ConfigError: If the lengths differ.
     """
+    from scipy import stats  # as above
+
+    if len(values) != len(reference):
+        message = f"reference must have {len(values)} numbers like values, got {len(reference)}"
+        raise ConfigError(message)
     differences = np.subtract(values, reference)
     mean = compute_interquartile_mean(differences.tolist())
     if len(differences) == 1 or np.ptp(differences) == 0:

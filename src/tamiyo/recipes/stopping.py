@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import signal
-from types import FrameType
-from typing import Self
+from typing import TYPE_CHECKING, Any, Self
+
+if TYPE_CHECKING:
+    from types import FrameType
 
 __all__ = ["StopRequest"]
 
 
 class StopRequest:
-    """Turns the first SIGINT or SIGTERM into a wish; a second one ends the process at once.
+    """Turns the first SIGINT or SIGTERM into a wish; a second one raises ``KeyboardInterrupt``.
 
     Use it as a context manager in the main thread; leaving it puts the old handlers back.
     """
 
     def __init__(self) -> None:
         self._asked = False
-        self._before: dict[int, object] = {}
+        self._before: dict[int, Any] = {}
 
     def __call__(self) -> bool:
         """Say whether a stop was asked for."""
@@ -32,6 +34,7 @@ class StopRequest:
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
-    def _take(self, number: int, _frame: FrameType | None) -> None:
+    def _take(self, _number: int, _frame: FrameType | None) -> None:
         self._asked = True
-        signal.signal(number, signal.SIG_DFL)
+        for number in self._before:
+            signal.signal(number, signal.default_int_handler)

@@ -55,7 +55,7 @@ def test_an_event_is_in_the_file_before_the_sink_is_closed(tmp_path):
 
 @pytest.mark.parametrize("number", [float("nan"), float("inf"), float("-inf")])
 def test_a_number_json_cannot_hold_is_written_as_a_string_that_float_reads(number, tmp_path):
-    event = build_one_of_each()[-2]
+    event = build_one_of_each()[-3]
     event = replace(event, measured=replace(event.measured, control_loss=number))
     write(tmp_path / "events.jsonl", [event])
     line = (tmp_path / "events.jsonl").read_text(encoding="utf-8")

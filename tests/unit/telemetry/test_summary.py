@@ -18,7 +18,7 @@ from tamiyo.contracts import (
     encode_event,
 )
 from tamiyo.telemetry import JsonlSink, read_events, summarize_run
-from tests.support.events import build_one_of_each, build_run
+from tests.support.events import build_one_of_each, build_run, build_twin
 
 
 def encode(events):
@@ -221,3 +221,18 @@ def test_no_events_at_all_are_refused():
 
 def test_stages_of_a_timeline_are_stages(summary):
     assert all(isinstance(span.stage, SeedStage) for span in summary.spans)
+
+
+def test_the_host_alone_is_read_whole():
+    twin, event = summarize_run(encode([*build_run(), build_twin()])).twin, build_twin()
+    assert twin.control_accuracies == event.control_accuracies
+    assert (twin.test_accuracy, twin.parameters, twin.multiply_adds) == (79.5, 8_234, 60 * 10**9)
+
+
+def test_a_run_without_a_twin_has_none(summary):
+    assert summary.twin is None
+
+
+def test_a_twin_of_another_environment_is_refused():
+    with pytest.raises(ArtifactError, match="got one of 1"):
+        summarize_run(encode([*build_run(), build_twin(environment=1)]))

@@ -54,7 +54,12 @@ def draw_accuracy(axes: Axes, summary: RunSummary) -> None:
     if summary.twin is not None:
         course = summary.twin.control_accuracies
         axes.plot(
-            range(len(course)), course, color=palette.TWIN, linewidth=1.2, label="host alone", zorder=1
+            range(len(course)),
+            course,
+            color=palette.TWIN,
+            linewidth=1.2,
+            label="host alone",
+            zorder=1,
         )
     axes.set_ylabel("control accuracy (%)")
     axes.grid(axis="y", color=palette.GRID, linewidth=0.6)

@@ -50,6 +50,8 @@ def render_compare_table(rows: Sequence[ComparisonRow]) -> Table:
     table = _start_table(
         ("", "left"), "score", "difference [95 %]", "test", "param.", "mult-adds", "kept"
     )
+    # Names of static networks are long; on a narrow console they wrap and every number stays whole.
+    table.columns[0].no_wrap = False
     for row in rows:
         is_reference = row.difference == row.low == row.high == 0
         interval = f"{row.difference:+.1f} [{row.low:+.1f}, {row.high:+.1f}]"
@@ -75,6 +77,10 @@ class _ResultTable:
         yield Text()
         if self.summary.fossils:
             yield _build_fossils_table(self.summary, choose_symbols(console))
+            worth = _name_worth(self.summary)
+            yield Text(
+                f"{worth}: what switching the seed off would cost: dependence, not gain", "dim"
+            )
             yield Text()
         yield _describe_growth(self.summary)
 
@@ -132,10 +138,8 @@ def _build_networks_table(summary: RunSummary) -> Table:
 
 
 def _build_fossils_table(summary: RunSummary, symbols: Symbols) -> Table:
-    worth = "points on test" if summary.outcome is not None else "points on control"
-    table = _start_table(
-        ("slot", "left"), ("blueprint", "left"), ("style", "left"), "epochs", "parameters", worth
-    )
+    texts = (("slot", "left"), ("blueprint", "left"), ("style", "left"))
+    table = _start_table(*texts, "epochs", "parameters", _name_worth(summary))
     for row in summary.fossils:
         table.add_row(
             row.slot_id,
@@ -146,6 +150,10 @@ def _build_fossils_table(summary: RunSummary, symbols: Symbols) -> Table:
             _describe_worth(row, summary, symbols),
         )
     return table
+
+
+def _name_worth(summary: RunSummary) -> str:
+    return "points on control" if summary.outcome is None else "points on test"
 
 
 def _describe_worth(row: FossilRow, summary: RunSummary, symbols: Symbols) -> str:

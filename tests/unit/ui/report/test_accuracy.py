@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from tamiyo.contracts import encode_event
 from tamiyo.telemetry import summarize_run
 from tamiyo.ui.report.accuracy import draw_accuracy, draw_parameters
-from tests.support.events import build_run
+from tests.support.events import build_run, build_twin
 
 
 @pytest.fixture
@@ -86,3 +86,16 @@ def test_parameters_are_labeled_with_host_and_final_network(axes, summary):
 def test_a_network_that_did_not_grow_has_one_label(axes, summary):
     draw_parameters(axes, replace(summary, course=summary.course[:1], outcome=None))
     assert [text.get_text() for text in axes.texts] == ["host"]
+
+
+def test_the_host_alone_has_a_line_of_its_own(axes):
+    events = [encode_event(event) for event in (*build_run(), build_twin())]
+    draw_accuracy(axes, summarize_run(events))
+    (line,) = [line for line in axes.get_lines() if line.get_label() == "host alone"]
+    assert tuple(line.get_ydata()) == build_twin().control_accuracies
+    assert list(line.get_xdata()) == list(range(61))
+
+
+def test_without_a_twin_no_line_of_the_host_is_drawn(axes, summary):
+    draw_accuracy(axes, summary)
+    assert "host alone" not in [line.get_label() for line in axes.get_lines()]

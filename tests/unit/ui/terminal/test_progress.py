@@ -7,7 +7,7 @@ from rich.console import Console
 
 from tamiyo.contracts import TamiyoInitiated
 from tamiyo.ui import ProgressSink
-from tests.support.events import build_run
+from tests.support.events import build_run, build_twin
 
 FIRST_LINES = """\
 digits-cnn grown by heuristic, seed 7: 60 epochs, host of 8,234 parameters
@@ -50,6 +50,11 @@ def test_prunes_and_commits_stand_between_the_epochs():
 
 def test_a_run_ends_with_its_numbers():
     assert show(build_run()).endswith(LAST_LINE)
+
+
+def test_the_host_alone_is_named_after_the_end():
+    shown = show([*build_run(), build_twin()])
+    assert shown.endswith(LAST_LINE + "host alone: test accuracy 79.5 %\n")
 
 
 def test_a_wide_console_shows_blueprints():

@@ -8,7 +8,7 @@ from rich.console import Console
 from tamiyo.contracts import ComparisonRow, encode_event
 from tamiyo.telemetry import summarize_run
 from tamiyo.ui import render_compare_table, render_result_table
-from tests.support.events import build_run
+from tests.support.events import build_run, build_twin
 
 RESULT = """\
 digits-cnn, heuristic, seed 7: 60 epochs
@@ -21,6 +21,7 @@ slot  blueprint   style         epochs  parameters  points on test
 ───────────────────────────────────────────────────────────────────
 r0c1  conv_light  sigmoid_add   8 → 22         320      +4.3 ± 0.7
 r0c2  depthwise   gated_gate   26 → 45         176      +2.1 ± 0.7
+points on test: what switching the seed off would cost: dependence, not gain
 
 seeds: 4 germinated, 2 kept, 2 pruned; rollbacks: 1
 best control accuracy 88.4 % after epoch 52; score 85.7
@@ -96,9 +97,25 @@ def test_a_fossil_whose_worth_was_not_measured_shows_no_number():
     assert "r0c2  depthwise   gated_gate   26 → 45         176               -\n" in shown
 
 
+def test_the_host_alone_stands_between_the_untrained_host_and_the_network():
+    events = [encode_event(event) for event in (*build_run(), build_twin())]
+    lines = show(render_result_table, summarize_run(events)).splitlines()
+    assert lines[4] == ("host alone                 8,234           83.8 %  79.5 %          60.0G")
+    assert lines[3].startswith("host before training")
+    assert lines[5].startswith("final network")
+
+
 @pytest.mark.parametrize("width", [80, 140])
 def test_a_comparison_reads_the_same_narrow_and_wide(width):
     assert show(render_compare_table, ROWS, width=width) == COMPARE
+
+
+def test_a_long_name_takes_no_number_its_place():
+    name = "width family, equal parameters and multiply-adds"
+    shown = show(render_compare_table, [*ROWS, build_row(name, 84.9, -14.8, -10.1, 15.7)])
+    assert "-14.8 [-10.1, +15.7]  84.9 %   9,034      91.4G     0\n" in shown
+    assert "…" not in shown
+    assert all(word in shown for word in name.split())
 
 
 def test_a_row_that_happens_to_equal_the_reference_keeps_its_interval():

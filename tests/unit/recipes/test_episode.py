@@ -1,0 +1,126 @@
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import pytest
+
+from tamiyo.contracts import (
+    ConfigError,
+    DecisionMade,
+    EpochCompleted,
+    RunFinished,
+    RunStarted,
+    ScheduleError,
+    TamiyoInitiated,
+    UnknownNameError,
+)
+from tamiyo.engine import EngineConfig
+from tamiyo.recipes import Episode, RunConfig, compute_score, hash_config
+from tamiyo.tasks import HostRecipe, Task
+from tests.support.tasks import SLOTS, TINY, ListSink, build_tiny_data, build_tiny_host
+
+CONFIG = RunConfig(task="tiny", controller="random-legal")
+TASK = Task(
+    config=TINY,
+    summary="tiny",
+    host=HostRecipe(name="cnn", arguments={}),
+    slots=SLOTS,
+    family=(),
+    load_data=build_tiny_data,
+)
+
+
+def build(config=CONFIG, *, sink=None, task=TASK):
+    data = build_tiny_data()
+    return Episode(config, task, data, sink=sink or ListSink(), build_network=build_tiny_host)
+
+
+def test_the_score_is_accuracy_minus_rent():
+    score = compute_score(80.0, parameters=200, host_parameters=100, rent_points=3.0)
+    assert score == pytest.approx(80 - 3 * math.log(2))
+    assert compute_score(80.0, parameters=100, host_parameters=100, rent_points=3.0) == 80.0
+
+
+def test_a_run_announces_itself_decides_until_closing_and_is_judged():
+    sink = ListSink()
+    result = build(sink=sink).run()
+    assert isinstance(sink.events[0], RunStarted)
+    assert sink.events[0].config_hash == hash_config(CONFIG, TINY)
+    decided = [event.epoch for event in sink.of(DecisionMade)]
+    assert decided == list(range(1, TINY.decision_epochs + 1))
+    assert len(sink.of(EpochCompleted)) == TINY.max_epochs
+    (finished,) = sink.of(RunFinished)
+    assert sink.events[-1] is finished
+    assert (finished.test_accuracy, finished.score) == (result.test_accuracy, result.score)
+    assert (finished.interrupted, result.epochs) == (False, TINY.max_epochs)
+
+
+def test_no_uncommitted_seed_is_in_the_result():
+    episode = build()
+    result = episode.run()
+    stages = [slot.seed.stage.name for slot in episode.member.model.slots.values() if slot.seed]
+    assert set(stages) <= {"FOSSILIZED"}
+    assert len(result.contributions) == len(stages)
+
+
+def test_the_same_seed_gives_the_same_events_and_another_one_does_not():
+    first, again, other = ListSink(), ListSink(), ListSink()
+    build(sink=first).run()
+    build(sink=again).run()
+    build(replace(CONFIG, seed=1), sink=other).run()
+    assert first.events == again.events
+    assert first.events != other.events
+
+
+def test_a_stop_ends_the_run_after_the_epoch():
+    sink, asked = ListSink(), iter([False, False, True])
+    result = build(sink=sink).run(lambda: next(asked))
+    assert result.epochs == len(sink.of(EpochCompleted)) == 3
+    assert sink.events[-1].interrupted
+
+
+def test_a_stop_in_the_last_epoch_interrupts_nothing():
+    sink = ListSink()
+    episode = build(sink=sink)
+    result = episode.run(lambda: episode.member.epochs_completed == TINY.max_epochs)
+    assert result.epochs == TINY.max_epochs
+    assert not sink.events[-1].interrupted
+
+
+def test_stabilization_is_told_once():
+    sink = ListSink()
+    build(replace(CONFIG, controller="wait-only"), sink=sink).run()
+    assert len(sink.of(TamiyoInitiated)) <= 1
+
+
+@pytest.mark.parametrize("name", ["TAMIYO_DEBUG", "ESPER_DEBUG_STAGE"])
+def test_the_environment_turns_the_assertions_on(monkeypatch, name):
+    for other in ("TAMIYO_DEBUG", "ESPER_DEBUG_STAGE"):
+        monkeypatch.delenv(other, raising=False)
+    assert not build().member._check_invariants
+    monkeypatch.setenv(name, "1")
+    assert build().member._check_invariants
+
+
+def test_an_unknown_controller_is_refused():
+    with pytest.raises(UnknownNameError, match=r"controller must be one of .* got 'magic'"):
+        build(replace(CONFIG, controller="magic"))
+
+
+def test_a_schedule_that_does_not_fit_the_host_is_refused(tmp_path):
+    path = tmp_path / "plan.toml"
+    path.write_text('[[seed]]\nslot = "r7c7"\ngerminate = 1\nblueprint = "norm"\n')
+    with pytest.raises(ScheduleError, match="r7c7"):
+        build(replace(CONFIG, controller=f"schedule:{path}"))
+
+
+def test_a_host_above_the_budget_is_refused():
+    with pytest.raises(ConfigError, match="max_parameters must be at least the host's 85, got 84"):
+        build(replace(CONFIG, engine=EngineConfig(max_parameters=84)))
+
+
+def test_a_task_whose_initial_loss_is_another_one_is_refused():
+    task = replace(TASK, config=replace(TINY, initial_loss=0.2))
+    with pytest.raises(ConfigError, match=r"initial loss of task tiny must be in .* got 1\.\d+"):
+        build(task=task)

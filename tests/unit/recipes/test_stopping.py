@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+import os
+import signal
+
+import pytest
+
+from tamiyo.recipes import StopRequest
+
+SIGNALS = [signal.SIGINT, signal.SIGTERM]
+
+
+def test_nobody_asked_for_a_stop_at_first():
+    with StopRequest() as stop:
+        assert not stop()
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_the_first_signal_is_a_wish(number):
+    with StopRequest() as stop:
+        os.kill(os.getpid(), number)
+        assert stop()
+
+
+@pytest.mark.parametrize("second", SIGNALS)
+@pytest.mark.parametrize("first", SIGNALS)
+def test_the_second_signal_interrupts_at_once_whichever_it_is(first, second):
+    with StopRequest() as stop:
+        os.kill(os.getpid(), first)
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), second)
+        assert stop()
+
+
+def test_leaving_puts_the_old_handlers_back():
+    before = [signal.getsignal(number) for number in SIGNALS]
+    with StopRequest():
+        os.kill(os.getpid(), signal.SIGTERM)
+    assert [signal.getsignal(number) for number in SIGNALS] == before
