@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import fmean, stdev
 from typing import TYPE_CHECKING, Final
 
@@ -25,6 +25,7 @@ __all__ = ["CalibrateArguments", "run"]
 _FEWEST_SEEDS: Final = 2
 _EXAMPLES: Final = """\
   tamiyo calibrate --task digits-canvas --seeds 8
+  tamiyo calibrate --task digits-canvas --widths 6 14 --learning-rate 0.01
   tamiyo calibrate --task digits-cnn --seeds 8 --json"""
 
 
@@ -35,11 +36,18 @@ class CalibrateArguments:
     Attributes:
         task: Name of the task.
         seeds: How many seeds of each width, at least 2.
+        widths: Channels of the hosts to train, one of them about four times the task's host in
+            parameters; the task's family if not given.
+        learning_rate: Learning rate to train with; the task's if not given.
+        epochs: Epochs to train, the closing ones included; the task's if not given.
         json: Print one JSON object and nothing else.
     """
 
     task: str = "digits-canvas"
     seeds: int = 8
+    widths: tuple[int, ...] | None = None
+    learning_rate: float | None = None
+    epochs: int | None = None
     json: bool = False
 
 
@@ -59,12 +67,20 @@ def run(words: Sequence[str]) -> None:
         message = f"seeds must be at least {_FEWEST_SEEDS}, got {arguments.seeds}"
         raise ConfigError(message)
     task = get_task(arguments.task)
+    if arguments.learning_rate is not None:
+        config = replace(task.config, learning_rate=arguments.learning_rate)
+        task = replace(task, config=config)
+    widths = arguments.widths or [int(r.arguments["channels"]) for r in task.family]
     console = Console(stderr=True)
     hidden = arguments.json or not console.is_terminal
     with Progress(console=console, transient=True, disable=hidden) as progress:
-        bar = progress.add_task("networks", total=len(task.family) * arguments.seeds)
+        bar = progress.add_task("networks", total=len(widths) * arguments.seeds)
         rows = calibrate_task(
-            task, seeds=range(arguments.seeds), progress=lambda _row: progress.advance(bar)
+            task,
+            seeds=range(arguments.seeds),
+            widths=widths,
+            epochs=arguments.epochs,
+            progress=lambda _row: progress.advance(bar),
         )
     verdict = judge_task(task, rows)
     if arguments.json:

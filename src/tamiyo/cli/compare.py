@@ -93,6 +93,11 @@ def _describe(comparison: Comparison) -> str:
     ]
     if comparison.grown is not None:
         lines.append(
-            f"static-final and width family: built beside {comparison.grown}, seed by seed"
+            f"static-final and width family: built beside {comparison.grown}, seed by seed; "
+            f"score of {comparison.grown} minus theirs:"
         )
+        lines += [
+            f"  {name}: {lead.mean:+.2f} [{lead.low:+.2f}, {lead.high:+.2f}]"
+            for name, lead in comparison.leads.items()
+        ]
     return "\n".join(lines)

@@ -15,11 +15,10 @@ from tyro.conf import Positional, arg
 
 from tamiyo.cli.flags import read_flags
 from tamiyo.contracts import (
-    ADVANCE_GATES,
     HEADS_USED_BY,
+    NEXT_GATES,
     TRANSITIONS,
     ConfigError,
-    GateLevel,
     LifecycleOp,
     SeedStage,
     UnknownNameError,
@@ -173,15 +172,13 @@ def _describe_actions(_arguments: DescribeArguments) -> _Rows:
 
 
 def _describe_lifecycle(_arguments: DescribeArguments) -> _Rows:
-    # Commitment is its own op, so its gate is none of those of ADVANCE.
-    gates = {**ADVANCE_GATES, SeedStage.HOLDING: GateLevel.G5}
     return [
         {
             "value": int(stage),
             "stage": stage.name,
             "may become": [successor.name for successor in TRANSITIONS[stage]],
-            "gate": f"{gates[stage].name} to {TRANSITIONS[stage][0].name}"
-            if stage in gates
+            "gate": f"{NEXT_GATES[stage].name} to {TRANSITIONS[stage][0].name}"
+            if stage in NEXT_GATES
             else None,
         }
         for stage in SeedStage

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Self
+
 __all__ = [
     "ArtifactError",
     "ConfigError",
@@ -34,6 +36,11 @@ class UnknownNameError(ConfigError):
 
     def __init__(self, kind: str, name: str, known: list[str]) -> None:
         super().__init__(f"{kind} must be one of {', '.join(known)}, got {name!r}")
+        self._lookup = (kind, name, known)
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str, str, list[str]]]:
+        """Build it again from what was looked up, so that a worker process can raise it."""
+        return type(self), self._lookup
 
 
 class ShapeError(ConfigError):

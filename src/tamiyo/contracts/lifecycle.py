@@ -16,6 +16,7 @@ __all__ = [
     "ADVANCE_GATES",
     "COOLDOWN_STAGES",
     "LIVE_STAGES",
+    "NEXT_GATES",
     "TRANSITIONS",
     "GateLevel",
     "LifecycleConfig",
@@ -95,6 +96,11 @@ ADVANCE_GATES: Mapping[SeedStage, GateLevel] = MappingProxyType(
     }
 )
 """Stages from which ADVANCE leads on, with the gate that must pass first."""
+
+NEXT_GATES: Mapping[SeedStage, GateLevel] = MappingProxyType(
+    {**ADVANCE_GATES, SeedStage.HOLDING: GateLevel.G5}
+)
+"""The same with HOLDING, from which FOSSILIZE leads on."""
 
 
 def parse_stage(value: int, *, slot_id: str, environment: int) -> SeedStage:

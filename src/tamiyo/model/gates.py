@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from tamiyo.contracts import (
-    ADVANCE_GATES,
+    NEXT_GATES,
     AlphaMode,
     GateCheck,
     GateLevel,
     GateVerdict,
     LifecycleConfig,
-    SeedStage,
 )
 
 if TYPE_CHECKING:
@@ -32,11 +31,9 @@ def judge_gate(seed: Seed, config: LifecycleConfig) -> GateVerdict | None:
     Returns:
         The verdict, or ``None`` for a fossilized seed, after which no stage comes.
     """
-    gate = ADVANCE_GATES.get(seed.stage)
+    gate = NEXT_GATES.get(seed.stage)
     if gate is None:
-        if seed.stage != SeedStage.HOLDING:
-            return None
-        gate = GateLevel.G5
+        return None
     return GateVerdict(gate=gate, checks=_CHECKS[gate](seed, config))
 
 

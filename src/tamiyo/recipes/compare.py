@@ -9,6 +9,7 @@ equal multiply-adds.
 from __future__ import annotations
 
 import signal
+from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cache, partial
@@ -25,11 +26,11 @@ from tamiyo.engine import Member
 from tamiyo.model import Fossil, graft, list_fossils
 from tamiyo.recipes.config import RunConfig, build_effective_task
 from tamiyo.recipes.episode import Episode, EpisodeResult, compute_score
-from tamiyo.recipes.statistics import compute_paired_interval
+from tamiyo.recipes.statistics import Interval, compute_paired_interval
 from tamiyo.tasks import HostRecipe, Task, TaskData, build_host, get_task, widen_recipe
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
 __all__ = ["Comparison", "SeedResults", "compare_controllers", "compare_runs", "run_seed"]
 
@@ -53,6 +54,7 @@ class Comparison:
             reference nor wait-only; ``None`` if there is none.
         seeds: Seeds that were run.
         rows: One per thing that was run.
+        leads: Name of each static row to the paired difference of the grown row's score to it.
     """
 
     task: str
@@ -60,6 +62,7 @@ class Comparison:
     grown: str | None
     seeds: tuple[int, ...]
     rows: tuple[ComparisonRow, ...]
+    leads: Mapping[str, Interval]
 
 
 SeedResults = dict[str, EpisodeResult]
@@ -146,6 +149,11 @@ def compare_runs(
         grown=grown,
         seeds=chosen,
         rows=tuple(_summarize(name, results, reference) for name in results[0]),
+        leads={
+            name: _compare_rows(grown, name, results)
+            for name in results[0]
+            if grown is not None and name not in arms
+        },
     )
 
 
@@ -242,9 +250,7 @@ def _with_rent(result: EpisodeResult, host_parameters: int, task: Task) -> Episo
 
 def _summarize(name: str, results: Sequence[SeedResults], reference: str) -> ComparisonRow:
     rows = [result[name] for result in results]
-    interval = compute_paired_interval(
-        [row.score for row in rows], [result[reference].score for result in results], seed=0
-    )
+    interval = _compare_rows(name, reference, results)
     return ComparisonRow(
         name=name,
         score=fmean(row.score for row in rows),
@@ -256,6 +262,14 @@ def _summarize(name: str, results: Sequence[SeedResults], reference: str) -> Com
         multiply_adds=fmean(row.multiply_adds for row in rows),
         epochs=fmean(row.epochs for row in rows),
         fossils=median(len(row.contributions) for row in rows),
+    )
+
+
+def _compare_rows(name: str, reference: str, results: Sequence[SeedResults]) -> Interval:
+    return compute_paired_interval(
+        [result[name].score for result in results],
+        [result[reference].score for result in results],
+        seed=0,
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+
 import pytest
 
 from tamiyo.contracts import (
@@ -37,3 +39,8 @@ def test_a_broken_promise_is_an_assertion():
 def test_an_unknown_name_is_told_what_exists():
     error = UnknownNameError("task", "digit", ["digits", "canvas"])
     assert str(error) == "task must be one of digits, canvas, got 'digit'"
+
+
+def test_an_unknown_name_survives_the_way_out_of_a_worker_process():
+    error = UnknownNameError("task", "x", ["a", "b"])
+    assert str(pickle.loads(pickle.dumps(error))) == str(error)
