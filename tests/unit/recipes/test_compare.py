@@ -36,8 +36,8 @@ def setting(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def results(setting):
-    return run_seed({"wait-only": replace(setting, controller="wait-only"), "grown": setting},
-                    "grown", 3)  # fmt: skip
+    arms = {"wait-only": replace(setting, controller="wait-only"), "grown": setting}
+    return run_seed(arms, "grown", 3)
 
 
 def test_a_seed_gives_every_arm_and_the_static_networks(results):
@@ -112,6 +112,10 @@ def test_a_comparison_pairs_every_row_with_the_reference():
     for row in comparison.rows[1:]:
         assert row.low <= row.difference <= row.high
         assert row.difference == pytest.approx(row.score - reference.score)
+    scores = {row.name: row.score for row in comparison.rows}
+    assert list(comparison.leads) == STATIC
+    for name, lead in comparison.leads.items():
+        assert lead.mean == pytest.approx(scores["random-legal"] - scores[name])
 
 
 def test_nothing_grows_beside_the_reference():
