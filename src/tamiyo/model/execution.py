@@ -8,6 +8,7 @@ work.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from tamiyo.model.slot import SeedSlot
 
 __all__ = ["Execution", "Overrides", "build_execution"]
+
+_LOGGER = logging.getLogger(__name__)
 
 Overrides = Mapping[str, Weights]
 """Slot id to the weights to use instead of the slot's own; an empty tuple switches its seed off."""
@@ -77,6 +80,11 @@ def build_execution(
     paths = {slot.path for slot in slots.values()}
     if type(host) is nn.Sequential and paths <= set(children):
         return _SegmentedExecution(host, slots)
+    _LOGGER.info(
+        "%s is no nn.Sequential whose children carry the slots: shadow passes and counterfactuals "
+        "run it whole, with the same numbers but more work",
+        type(host).__name__,
+    )
     return _WholePassExecution(host, slots, order)
 
 

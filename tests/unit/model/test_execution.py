@@ -178,3 +178,10 @@ def test_weights_without_a_seed_break_a_promise(wrap):
     variant = {"r0c1": ((Style.LINEAR_ADD, 1.0),)}
     with pytest.raises(InvariantError, match=r"slot r0c1 must hold a seed .*got None"):
         model.execution.run_variants(build_batch()[0], [variant])
+
+
+@pytest.mark.parametrize("wrap", [False, True])
+def test_a_host_that_cannot_be_cut_says_so(caplog, wrap):
+    with caplog.at_level("INFO", logger="tamiyo"):
+        build_model(wrap=wrap)
+    assert ("run it whole" in caplog.text) == wrap
