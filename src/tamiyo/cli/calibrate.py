@@ -93,7 +93,7 @@ def run(words: Sequence[str]) -> None:
         f"{task.config.name} {word}: {verdict.wide_parameters} parameters reach "
         f"{verdict.wide_accuracy:.1f} % on control, the host's {verdict.host_parameters} reach "
         f"{verdict.host_accuracy:.1f} % ({verdict.gain_points:+.1f} points, at least "
-        f"{verdict.required_points:.0f} asked for); slope of the last quarter "
+        f"{verdict.required_points:.0f} asked for); slope before the rate falls "
         f"{verdict.host_slope:+.2f} and {verdict.wide_slope:+.2f} points per epoch"
     )
 

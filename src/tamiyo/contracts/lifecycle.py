@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, fields
 from enum import IntEnum
 from types import MappingProxyType
@@ -164,6 +165,6 @@ class LifecycleConfig:
             ConfigError: If a number is below 0.
         """
         for item in fields(self):
-            if getattr(self, item.name) < 0:
+            if not 0 <= getattr(self, item.name) < math.inf:
                 message = f"{item.name} must be at least 0, got {getattr(self, item.name)}"
                 raise ConfigError(message)

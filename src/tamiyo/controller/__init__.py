@@ -16,6 +16,8 @@ from tamiyo.controller.random_legal import (
 )
 from tamiyo.controller.registry import (
     CONTROLLERS,
+    SCHEDULE_PREFIX,
+    WAIT_ONLY,
     ControllerConfig,
     build_controller,
 )
@@ -39,6 +41,8 @@ from tamiyo.controller.wait import (
 
 __all__ = [
     "CONTROLLERS",
+    "SCHEDULE_PREFIX",
+    "WAIT_ONLY",
     "Controller",
     "ControllerConfig",
     "Heuristic",

@@ -1,4 +1,4 @@
-"""The rule-based controller: grow on a plateau, keep what pays, drop the rest."""
+"""The rule-based controller: grow early and on plateaus, keep what pays, drop the rest."""
 
 from __future__ import annotations
 
@@ -72,12 +72,8 @@ class HeuristicConfig:
         Blueprint.BOTTLENECK,
         Blueprint.DEPTHWISE,
         Blueprint.ATTENTION,
-        Blueprint.MLP,
         Blueprint.NORM,
         Blueprint.CONV_SMALL,
-        Blueprint.MLP_SMALL,
-        Blueprint.LORA_LARGE,
-        Blueprint.LORA,
     )
     style: Style = Style.SIGMOID_ADD
     tempo: Tempo = Tempo.STANDARD
@@ -146,8 +142,8 @@ class Heuristic:
     1. Fossilize what has passed its gate, the largest contribution first.
     2. Prune what does harm beyond its standard error, or has waited too long for its gate.
     3. Advance what has passed its gate.
-    4. Plant a seed if the host is stabilized and on a plateau, nothing else develops, and the seed
-       can still be committed.
+    4. Plant a seed if the host is stabilized, few enough are under way, and the seed can still be
+       committed; after the first, early ones only on a plateau.
 
     Blueprints are tried in the order of their rank less their standing. A prune lowers the
     standing, a good commitment raises it, and it fades with every germination, not with every
@@ -179,7 +175,11 @@ class Heuristic:
         obstacle = self._find_obstacle(signals, host)
         if obstacle is not None:
             return TamiyoDecision(reason=obstacle)
-        reason = f"no progress for {signals.plateau_epochs} epochs, {signals.epochs_left} left"
+        if self._planted < self._config.early_seeds:
+            why = f"early seed {self._planted + 1} of {self._config.early_seeds}"
+        else:
+            why = f"no progress for {signals.plateau_epochs} epochs"
+        reason = f"{why}, {signals.epochs_left} left"
         return self._germinate(host, reason) or TamiyoDecision(
             reason="no preferred blueprint can be built in a free slot"
         )

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final
 
-from tamiyo.contracts import ScheduleError, UnknownNameError
+from tamiyo.contracts import ConfigError, ScheduleError, UnknownNameError
 from tamiyo.controller.heuristic import Heuristic, HeuristicConfig
 from tamiyo.controller.protocol import Controller
 from tamiyo.controller.random_legal import RandomLegal
@@ -15,7 +15,13 @@ from tamiyo.controller.schedule import ScheduleController
 from tamiyo.controller.schedule_file import load_schedule
 from tamiyo.controller.wait import WaitOnly
 
-__all__ = ["CONTROLLERS", "ControllerConfig", "build_controller"]
+__all__ = [
+    "CONTROLLERS",
+    "SCHEDULE_PREFIX",
+    "WAIT_ONLY",
+    "ControllerConfig",
+    "build_controller",
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,10 +37,25 @@ class ControllerConfig:
     heuristic: HeuristicConfig = field(default_factory=HeuristicConfig)
     random_wait_probability: float | None = None
 
+    def __post_init__(self) -> None:
+        """Refuse a share outside its range.
+
+        Raises:
+            ConfigError: If it is.
+        """
+        share = self.random_wait_probability
+        if share is not None and not 0 <= share <= 1:
+            message = f"random_wait_probability must be in [0, 1], got {share}"
+            raise ConfigError(message)
+
 
 _Builder = Callable[[ControllerConfig, int], Controller]
 
-_SCHEDULE_PREFIX: Final = "schedule:"
+SCHEDULE_PREFIX: Final = "schedule:"
+"""What stands before the path in the name of a controller that follows a file."""
+
+WAIT_ONLY: Final = "wait-only"
+"""Name of the controller that never grows anything: the twin every run is compared with."""
 
 _BUILDERS: Final[Mapping[str, _Builder]] = MappingProxyType(
     {
@@ -42,11 +63,11 @@ _BUILDERS: Final[Mapping[str, _Builder]] = MappingProxyType(
         "random-legal": lambda config, seed: RandomLegal(
             seed, wait_probability=config.random_wait_probability
         ),
-        "wait-only": lambda _config, _seed: WaitOnly(),
+        WAIT_ONLY: lambda _config, _seed: WaitOnly(),
     }
 )
 
-CONTROLLERS: Final = (*_BUILDERS, f"{_SCHEDULE_PREFIX}PATH")
+CONTROLLERS: Final = (*_BUILDERS, f"{SCHEDULE_PREFIX}PATH")
 """Names that ``build_controller`` knows; the last one stands for a schedule read from a file."""
 
 
@@ -65,10 +86,10 @@ def build_controller(name: str, config: ControllerConfig, seed: int) -> Controll
         UnknownNameError: If there is no controller of that name.
         ScheduleError: If the schedule has no path, cannot be read or breaks a rule.
     """
-    if name.startswith(_SCHEDULE_PREFIX):
-        path = name.removeprefix(_SCHEDULE_PREFIX)
+    if name.startswith(SCHEDULE_PREFIX):
+        path = name.removeprefix(SCHEDULE_PREFIX)
         if not path:
-            message = f"controller must name a file after {_SCHEDULE_PREFIX}, got {name!r}"
+            message = f"controller must name a file after {SCHEDULE_PREFIX}, got {name!r}"
             raise ScheduleError(message)
         return ScheduleController(load_schedule(path), name=name)
     builder = _BUILDERS.get(name)

@@ -187,18 +187,27 @@ class Schedule:
             yield f"{self.source}, decision {number}", decision
 
 
-def check_schedule(schedule: Schedule, host: HostReport) -> None:
-    """Refuse a schedule that this host can never carry out.
+def check_schedule(schedule: Schedule, host: HostReport, *, decision_epochs: int) -> None:
+    """Refuse a schedule that this run can never carry out.
 
     Args:
         schedule: The schedule.
         host: The host before training.
+        decision_epochs: Epochs of the run in which a decision is made.
 
     Raises:
-        ScheduleError: If an entry names a slot the host does not have, or a blueprint that does not
-            fit the slot or, even alone, the parameter budget.
+        ScheduleError: If an entry names an epoch after the last decision, a slot the host does not
+            have, or a blueprint that does not fit the slot or, even alone, the parameter budget.
     """
     for place, entry in schedule.entries():
+        for name in ("epoch", "germinate", "fossilize", "prune"):
+            epoch = getattr(entry, name, None)
+            if epoch is not None and epoch > decision_epochs:
+                message = (
+                    f"{place}: {name} must be at most {decision_epochs}, the run's last decision, "
+                    f"got {epoch}"
+                )
+                raise ScheduleError(message)
         if entry.slot is None:
             continue
         if entry.slot not in host.slot_ids:

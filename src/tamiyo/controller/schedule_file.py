@@ -83,7 +83,7 @@ def _read_tables(path: Path) -> dict[str, object]:
     except OSError as error:
         message = f"{path}: schedule must be a readable file, got {error.strerror}"
         raise ScheduleError(message) from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         message = f"{path}: schedule must be {kind}, got an error: {error}"
         raise ScheduleError(message) from None
     if not isinstance(tables, dict):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -36,8 +37,12 @@ class GovernorConfig:
         """Refuse a window that can never be judged.
 
         Raises:
-            ConfigError: If ``min_epochs`` is outside its range.
+            ConfigError: If ``min_epochs`` is outside its range, or a limit is not positive.
         """
+        for name in ("spike_deviations", "spike_factor", "spike_initial_fraction"):
+            if not 0 < getattr(self, name) < math.inf:
+                message = f"{name} must be positive, got {getattr(self, name)}"
+                raise ConfigError(message)
         if not _FEWEST_LOSSES <= self.min_epochs <= self.window_epochs:
             allowed = f"[{_FEWEST_LOSSES}, window_epochs = {self.window_epochs}]"
             message = f"min_epochs must be in {allowed}, got {self.min_epochs}"
@@ -68,7 +73,7 @@ class EngineConfig:
         Raises:
             ConfigError: If one is not positive.
         """
-        if not self.seed_learning_rate_factor > 0:
+        if not 0 < self.seed_learning_rate_factor < math.inf:
             got = self.seed_learning_rate_factor
             message = f"seed_learning_rate_factor must be positive, got {got}"
             raise ConfigError(message)

@@ -11,6 +11,7 @@ from torch import nn
 
 from tamiyo.contracts import (
     AdaptationCommand,
+    ConfigError,
     DecisionMade,
     EpochCompleted,
     EpochReport,
@@ -23,13 +24,20 @@ from tamiyo.contracts import (
     TaskConfig,
     derive_seed,
     find_refusal,
+    parse_stage,
 )
 from tamiyo.engine.counterfactual import Validation, measure_fossils, validate
 from tamiyo.engine.epoch import TrainingResult, train_epoch
 from tamiyo.engine.governor import Governor
 from tamiyo.engine.optimizers import GrowingOptimizer
 from tamiyo.engine.work import WorkCounter
-from tamiyo.model import SeedMeasurement, attach, drawing_from
+from tamiyo.model import (
+    SeedMeasurement,
+    TamiyoModel,
+    attach,
+    drawing_from,
+    preserving_buffers,
+)
 
 if TYPE_CHECKING:
     from tamiyo.engine.config import EngineConfig
@@ -86,6 +94,9 @@ class Member:
         run_seed: Seed of the run.
         environment: Index in the population; with ``run_seed`` it decides every random draw.
         sink: Where events go.
+
+    Raises:
+        ConfigError: If the host does not fit the task's classes, or alone exceeds the budget.
     """
 
     def __init__(
@@ -121,6 +132,7 @@ class Member:
             sink=sink,
             environment=environment,
         )
+        _check_classes(self.model, data, config)
         self.optimizer = GrowingOptimizer(
             self.model,
             learning_rate=config.learning_rate,
@@ -148,6 +160,8 @@ class Member:
         self.model.tick()
         measured = self._train_and_validate()
         host = self.model.report()
+        if self._check_invariants:
+            _check_stages(host)
         self._sink.emit(EpochCompleted(environment=self.environment, measured=measured, host=host))
         return StepResult(measured=measured, host=host, refusal=refusal)
 
@@ -171,23 +185,22 @@ class Member:
         )
 
     def _apply(self, command: AdaptationCommand) -> str | None:
-        if self._check_invariants:
-            before = self.model.report()
-            expected = find_refusal(before, command.to_action(before.slot_ids))
-        outcome = self.model.apply_command(command)
-        if self._check_invariants and (expected is None) != outcome.executed:
-            message = f"mask and execution must agree, got {expected!r} and {outcome}"
-            raise InvariantError(message)
+        before = self.model.report()
+        refusal = find_refusal(before, command.to_action(before.slot_ids))
         self._sink.emit(
             DecisionMade(
                 environment=self.environment,
                 epoch=self.model.epoch,
                 command=command,
-                action_valid=outcome.executed,
-                refusal=outcome.refusal,
+                action_valid=refusal is None,
+                refusal=refusal,
             )
         )
-        return outcome.refusal
+        outcome = self.model.apply_command(command)
+        if outcome.refusal != refusal:
+            message = f"mask and execution must agree, got {refusal!r} and {outcome}"
+            raise InvariantError(message)
+        return refusal
 
     def _train_and_validate(self) -> EpochReport:
         self._sync_optimizer()
@@ -249,6 +262,30 @@ class Member:
             interactions=validation.interactions,
             rolled_back=rolled_back,
         )
+
+
+def _check_stages(host: HostReport) -> None:
+    """Refuse a report whose stages are not among the ten valid ones."""
+    for slot in host.slots:
+        if slot.stage is not None:
+            parse_stage(slot.stage, slot_id=slot.slot_id, environment=host.environment)
+
+
+def _check_classes(model: TamiyoModel, data: TaskData, config: TaskConfig) -> None:
+    """Refuse a host whose outputs are not one per class of the task.
+
+    Raises:
+        ConfigError: If they are not.
+    """
+    with torch.no_grad(), preserving_buffers(model), drawing_from(torch.Generator()):
+        outputs = model(data.example)
+    expected = [len(data.example), config.num_classes]
+    if list(outputs.shape) != expected:
+        message = (
+            f"outputs of the host must be {expected} for the {config.num_classes} classes of task "
+            f"{config.name}, got {list(outputs.shape)}"
+        )
+        raise ConfigError(message)
 
 
 def _collect_measurements(

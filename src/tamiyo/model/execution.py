@@ -78,7 +78,9 @@ def build_execution(
     """
     children = dict(host.named_children())
     paths = {slot.path for slot in slots.values()}
-    if type(host) is nn.Sequential and paths <= set(children):
+    # Running child by child would pass over hooks on the host itself.
+    is_hooked = host._forward_hooks or host._forward_pre_hooks  # noqa: SLF001  # not to be had otherwise
+    if type(host) is nn.Sequential and paths <= set(children) and not is_hooked:
         return _SegmentedExecution(host, slots)
     _LOGGER.info(
         "%s is no nn.Sequential whose children carry the slots: shadow passes and counterfactuals "

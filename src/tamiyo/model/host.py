@@ -146,6 +146,9 @@ class TamiyoModel(nn.Module):
         Args:
             command: What to do. Its legality is judged by :func:`tamiyo.contracts.find_refusal`,
                 the same rules that masks are made from.
+
+        Raises:
+            SlotIdError: If it names a slot the host does not have.
         """
         report = self.report()
         action = command.to_action(report.slot_ids)

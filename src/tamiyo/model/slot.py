@@ -152,11 +152,11 @@ class SeedSlot:
         seed = self._living()
         if cooldown_epochs is None:
             cooldown_epochs = self._config.embargo_epochs_after_prune
+        self._record(self, seed.seed_id, seed.stage, SeedStage.PRUNED, seed.epochs_in_stage)
         self.seed = None
         self._cooling_seed_id = seed.seed_id
         self.cooldown_epochs = cooldown_epochs
         self._cooling_stage = SeedStage.PRUNED
-        self._record(self, seed.seed_id, seed.stage, SeedStage.PRUNED, seed.epochs_in_stage)
         self._walk_cooldown()
         return seed
 
@@ -173,7 +173,7 @@ class SeedSlot:
             stage=self.stage,
             cooldown_epochs=min(self.cooldown_epochs, self._config.embargo_epochs_after_prune),
             seed=None if seed is None else seed.report(judge_gate(seed, self._config)),
-            blueprint_parameters=count_blueprint_parameters(self.shape),
+            blueprint_parameters=dict(count_blueprint_parameters(self.shape)),
             gate_parameters=count_gate_parameters(self.shape),
         )
 

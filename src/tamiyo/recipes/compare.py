@@ -21,7 +21,7 @@ import torch
 from torch import nn
 
 from tamiyo.contracts import ComparisonRow, ConfigError, NullSink, derive_seed
-from tamiyo.controller import build_controller
+from tamiyo.controller import WAIT_ONLY, build_controller
 from tamiyo.engine import Member
 from tamiyo.model import Fossil, graft, list_fossils
 from tamiyo.recipes.config import RunConfig, build_effective_task
@@ -33,8 +33,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
 __all__ = ["Comparison", "SeedResults", "compare_controllers", "compare_runs", "run_seed"]
-
-WAIT_ONLY: Final = "wait-only"
 
 _FEWEST_SEEDS: Final = 2
 _STATIC_EPOCHS: Final = "static-final, equal epochs"

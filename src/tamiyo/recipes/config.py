@@ -10,8 +10,13 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 from tyro.conf import arg
 
-from tamiyo.contracts import ConfigError, SlotIdError, encode_record
-from tamiyo.controller import ControllerConfig, TrackerConfig
+from tamiyo.contracts import ConfigError, SlotIdError, encode_record, sort_slot_ids
+from tamiyo.controller import (
+    SCHEDULE_PREFIX,
+    ControllerConfig,
+    TrackerConfig,
+    load_schedule,
+)
 from tamiyo.engine import EngineConfig
 from tamiyo.tasks import Task, get_task
 
@@ -68,7 +73,7 @@ def build_effective_task(config: RunConfig) -> Task:
 
     Raises:
         UnknownNameError: If there is no such task.
-        SlotIdError: If a slot is none of the task's, or there are none.
+        SlotIdError: If a slot is none of the task's, is given twice, or there are none.
         ConfigError: If the epochs do not leave room for a decision.
     """
     task = get_task(config.task)
@@ -84,13 +89,19 @@ def build_effective_task(config: RunConfig) -> Task:
     if not config.slots:
         message = f"slots must name at least one of {', '.join(task.slots)}, got none"
         raise SlotIdError(message)
+    sort_slot_ids(config.slots)
     chosen = {slot_id: path for slot_id, path in task.slots.items() if slot_id in config.slots}
     return replace(task, slots=chosen)
 
 
 def encode_config(config: RunConfig, task: TaskConfig) -> dict[str, object]:
     """Turn the effective configuration into plain JSON values."""
-    return {"run": encode_record(config), "task": encode_record(task)}
+    run = encode_record(config)
+    if config.controller.startswith(SCHEDULE_PREFIX):
+        # The file may change after the run: what was in it belongs to the configuration.
+        schedule = load_schedule(config.controller.removeprefix(SCHEDULE_PREFIX))
+        run["schedule"] = encode_record(schedule)
+    return {"run": run, "task": encode_record(task)}
 
 
 def hash_config(config: RunConfig, task: TaskConfig) -> str:

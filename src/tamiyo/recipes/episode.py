@@ -114,7 +114,11 @@ class Episode:
             derive_seed(config.seed, environment, "controller"),
         )
         if isinstance(self._controller, ScheduleController):
-            check_schedule(self._controller.schedule, self.member.model.report())
+            check_schedule(
+                self._controller.schedule,
+                self.member.model.report(),
+                decision_epochs=task.config.decision_epochs,
+            )
         self._tracker = SignalTracker(config.tracker, decision_epochs=task.config.decision_epochs)
         self._last = self.member.initial
 

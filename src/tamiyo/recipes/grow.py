@@ -14,6 +14,7 @@ from tamiyo.contracts import (
     TwinTrained,
     encode_record,
 )
+from tamiyo.controller import WAIT_ONLY
 from tamiyo.model import load_export, save_export
 from tamiyo.recipes.config import RunConfig, build_effective_task, encode_config
 from tamiyo.recipes.episode import Episode, EpisodeResult
@@ -100,7 +101,7 @@ def _train_twin(
     if should_stop():
         return None
     kept = MemorySink()
-    waiting = replace(config, controller="wait-only")
+    waiting = replace(config, controller=WAIT_ONLY)
     result = Episode(waiting, task, data, sink=kept).run(should_stop)
     if result.epochs < task.config.max_epochs:
         return None

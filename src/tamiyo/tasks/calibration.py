@@ -37,12 +37,14 @@ class CalibrationRow:
         seed: Seed of its initialization and its data order.
         parameters: Its trainable parameters.
         control_accuracy: Percent of the control split right after each epoch.
+        closing_epochs: Epochs at the end in which the learning rate fell.
     """
 
     recipe: HostRecipe
     seed: int
     parameters: int
     control_accuracy: tuple[float, ...]
+    closing_epochs: int
 
     @property
     def final_accuracy(self) -> float:
@@ -51,12 +53,13 @@ class CalibrationRow:
 
     @property
     def plateau_slope(self) -> float:
-        """Least-squares slope over the last quarter (two epochs at least), points per epoch.
+        """Least-squares slope over a quarter of the run before the rate falls, points per epoch.
 
-        ``nan`` when a single epoch was trained.
+        At least two epochs; ``nan`` when there are fewer at the full rate.
         """
         quarter = max(_FEWEST_SLOPE_EPOCHS, len(self.control_accuracy) // 4)
-        values = self.control_accuracy[-quarter:]
+        steady = self.control_accuracy[: len(self.control_accuracy) - self.closing_epochs]
+        values = steady[-quarter:]
         if len(values) < _FEWEST_SLOPE_EPOCHS:
             return math.nan
         return linear_regression(range(len(values)), values).slope
@@ -191,6 +194,7 @@ def _train_host(
         seed=seed,
         parameters=sum(p.numel() for p in host.parameters() if p.requires_grad),
         control_accuracy=tuple(accuracies),
+        closing_epochs=config.closing_epochs,
     )
 
 

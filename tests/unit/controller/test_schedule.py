@@ -244,29 +244,29 @@ def test_a_slot_the_host_does_not_have_is_refused_before_training(entry):
     is_plan = isinstance(entry, SeedPlan)
     schedule = Schedule(seeds=(entry,)) if is_plan else Schedule(decisions=(entry,))
     with pytest.raises(ScheduleError, match=r" 1: slot must be one of r0c0, got 'r0c7'"):
-        check_schedule(schedule, build_host_report())
+        check_schedule(schedule, build_host_report(), decision_epochs=50)
 
 
 def test_a_blueprint_that_does_not_fit_the_slot_is_refused_before_training():
     schedule = Schedule(seeds=(plan(blueprint=Blueprint.MLP),))
     with pytest.raises(ScheduleError, match=r"at r0c0 must be one of CONV_LIGHT, .* got MLP"):
-        check_schedule(schedule, build_host_report())
+        check_schedule(schedule, build_host_report(), decision_epochs=50)
 
 
 def test_a_slot_where_nothing_fits_is_refused_before_training():
     host = build_host_report(build_slot_report(blueprint_parameters={}))
     with pytest.raises(ScheduleError, match=r"must be one of nothing, got NORM"):
-        check_schedule(Schedule(seeds=(plan(),)), host)
+        check_schedule(Schedule(seeds=(plan(),)), host, decision_epochs=50)
 
 
 @pytest.mark.parametrize(("budget", "fits"), [(1019, False), (1020, True)])
 def test_a_blueprint_over_the_whole_budget_is_refused_before_training(budget, fits):
     schedule, host = Schedule(seeds=(plan(),)), build_host_report(max_parameters=budget)
     if fits:
-        check_schedule(schedule, host)
+        check_schedule(schedule, host, decision_epochs=50)
         return
     with pytest.raises(ScheduleError, match=r"at most 19 parameters .* got NORM with 20"):
-        check_schedule(schedule, host)
+        check_schedule(schedule, host, decision_epochs=50)
 
 
 def test_the_controller_gives_its_schedule_back_for_the_check():
@@ -279,7 +279,7 @@ def test_the_controller_gives_its_schedule_back_for_the_check():
 def test_a_schedule_that_fits_passes_the_check():
     waiting = script(1, LifecycleOp.WAIT, None)
     schedule = Schedule(seeds=(plan(),), decisions=(waiting, script(9, LifecycleOp.PRUNE)))
-    check_schedule(schedule, build_host_report())
+    check_schedule(schedule, build_host_report(), decision_epochs=50)
 
 
 @given(st.lists(st.tuples(training_signals(), host_reports()), min_size=1, max_size=6))
@@ -289,3 +289,19 @@ def test_every_decision_is_legal_whatever_the_host(course):
     controller = ScheduleController(schedule)
     for signals, host in course:
         assert is_legal(host, controller.decide(signals, host))
+
+
+@pytest.mark.parametrize(
+    ("entry", "field"),
+    [
+        (plan(germinate=51), "germinate"),
+        (plan(germinate=2, fossilize=51), "fossilize"),
+        (plan(germinate=2, prune=51), "prune"),
+        (script(51, LifecycleOp.PRUNE), "epoch"),
+    ],
+)
+def test_an_epoch_after_the_last_decision_is_refused_before_training(entry, field):
+    is_plan = isinstance(entry, SeedPlan)
+    schedule = Schedule(seeds=(entry,)) if is_plan else Schedule(decisions=(entry,))
+    with pytest.raises(ScheduleError, match=rf"{field} must be at most 50, .* got 51"):
+        check_schedule(schedule, build_host_report(), decision_epochs=50)

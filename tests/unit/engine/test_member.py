@@ -6,8 +6,10 @@ from dataclasses import replace
 
 import pytest
 import torch
+from torch import nn
 
 from tamiyo.contracts import (
+    ConfigError,
     DecisionMade,
     EpochCompleted,
     GateEvaluated,
@@ -35,6 +37,7 @@ from tests.support.tasks import (
     ListSink,
     act,
     build_noisy_host,
+    build_tiny_host,
     germinate,
     make_member,
     make_worthy,
@@ -307,3 +310,31 @@ def test_two_hundred_seeds_come_and_go_without_a_trace():
     assert after == before
     assert len(gc.get_objects()) - objects < 50
     assert stages(member) == [None] * 3
+
+
+@pytest.mark.parametrize("classes", [2, 5])
+def test_a_host_with_another_number_of_classes_is_refused(classes):
+    def build():
+        host = build_tiny_host()
+        host[-1][-1] = nn.Linear(8, classes)
+        return host
+
+    with pytest.raises(ConfigError, match=rf"for the 3 classes of task .*, got \[.*, {classes}\]"):
+        make_member(build)
+
+
+def test_a_prune_tells_the_alpha_that_was_lost():
+    sink = ListSink()
+    member = make_member(sink=sink)
+    for command in (germinate(), act(LifecycleOp.ADVANCE), act(LifecycleOp.PRUNE)):
+        assert member.step(command).refusal is None
+    stages = [event for event in sink.events if isinstance(event, StageChanged)]
+    (pruned,) = [event for event in stages if event.to_stage == SeedStage.PRUNED]
+    assert pruned.alpha == 1.0
+
+
+def test_a_decision_is_recorded_before_what_it_does():
+    sink = ListSink()
+    make_member(sink=sink).step(germinate())
+    names = [type(event).__name__ for event in sink.events]
+    assert names.index("DecisionMade") < names.index("StageChanged")

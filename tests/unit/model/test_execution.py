@@ -185,3 +185,12 @@ def test_a_host_that_cannot_be_cut_says_so(caplog, wrap):
     with caplog.at_level("INFO", logger="tamiyo"):
         build_model(wrap=wrap)
     assert ("run it whole" in caplog.text) == wrap
+
+
+def test_hooks_on_the_host_itself_still_run():
+    host = nn.Sequential(nn.Conv2d(1, 4, 3), nn.Flatten())
+    host.register_forward_hook(lambda _module, _inputs, output: output + 1)
+    inputs = torch.randn(2, 1, 8, 8)
+    expected = host(inputs)
+    model = attach(host, {"r0c0": "0"}, inputs, generator=torch.Generator())
+    assert torch.equal(model(inputs), expected)

@@ -94,3 +94,19 @@ def test_the_environment_asks_for_the_assertions(monkeypatch, name, value, expec
     assert not is_debugging()
     monkeypatch.setenv(name, value)
     assert is_debugging() is expected
+
+
+def test_a_slot_is_named_once():
+    with pytest.raises(SlotIdError, match="slots must be unique, got 'r0c0' twice"):
+        build_effective_task(RunConfig(task="digits-cnn", slots=("r0c0", "r0c0")))
+
+
+def test_a_schedule_belongs_to_the_configuration_by_what_is_in_it(tmp_path):
+    path = tmp_path / "plan.toml"
+    config = RunConfig(task="digits-cnn", controller=f"schedule:{path}")
+    task, hashes = get_task("digits-cnn").config, []
+    for epoch in (2, 3):
+        path.write_text(f'[[seed]]\nslot = "r0c0"\ngerminate = {epoch}\nblueprint = "norm"\n')
+        hashes.append(hash_config(config, task))
+    assert hashes[0] != hashes[1]
+    assert encode_config(config, task)["run"]["schedule"]["seeds"][0]["germinate"] == 3

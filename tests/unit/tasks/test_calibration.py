@@ -50,6 +50,7 @@ def task():
 
 def row(task, channels, parameters, accuracies, seed=0):
     return CalibrationRow(
+        closing_epochs=0,
         recipe=widen_recipe(task.host, channels),
         seed=seed,
         parameters=parameters,

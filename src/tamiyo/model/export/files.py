@@ -19,6 +19,7 @@ from torch import nn
 from tamiyo.contracts import ArtifactError, Blueprint, Style
 from tamiyo.model.blueprints import SlotShape, Topology
 from tamiyo.model.export.grown import Fossil, detach, graft, list_fossils
+from tamiyo.model.randomness import drawing_from
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -89,7 +90,8 @@ def load_export(folder: Path, build_host: Callable[[Mapping[str, object]], nn.Mo
         )
         raise ArtifactError(message)
     fossils = [_decode_fossil(entry) for entry in recipe["fossils"]]
-    host = build_host(recipe["host"])
+    with drawing_from(torch.Generator()):
+        host = build_host(recipe["host"])
     try:
         network = graft(host, fossils, torch.Generator())
         network.load_state_dict(load_tensors(weights))

@@ -53,7 +53,7 @@ class NoticeWriter:
                 text = f"rolled back to epoch {event.restored_epoch}: {event.reason}"
                 parts = ("!", text, "bold red")
             case TamiyoInitiated():
-                parts = ("~", "training has stabilized: growth may begin", "blue")
+                parts = ("~", "training has stabilized", "blue")
             case DecisionMade(refusal=str() as refusal):
                 parts = ("!", f"refused: {refusal}", "red")
             case _:

@@ -41,7 +41,7 @@ def describe(event, *before):
             "r0c1 fossilized conv_light at 1.00, contribution +4.8 ± 0.7 points",
         ),
         (GovernorRolledBack, "!", "rolled back to epoch 28: loss is not finite"),
-        (TamiyoInitiated, "~", "training has stabilized: growth may begin"),
+        (TamiyoInitiated, "~", "training has stabilized"),
         (DecisionMade, "!", "refused: op must be one of WAIT here, got PRUNE"),
     ],
 )

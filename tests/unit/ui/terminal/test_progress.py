@@ -116,7 +116,7 @@ def test_another_environment_than_the_first_can_be_shown():
     start = build_run()[0]
     start = replace(start, host=replace(start.host, environment=1))
     shown = show([start, TamiyoInitiated(environment=1, epoch=2)], environment=1)
-    assert shown.endswith(" 2/60  ~ training has stabilized: growth may begin\n")
+    assert shown.endswith(" 2/60  ~ training has stabilized\n")
 
 
 def test_events_before_the_start_are_passed_over():
