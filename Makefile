@@ -1,4 +1,4 @@
-# Every target builds .venv first when it is missing or older than the lock.
+# Every target that needs .venv builds it first when it is missing or older than the lock.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -9,7 +9,7 @@ export OMP_NUM_THREADS := 1
 
 .DEFAULT_GOAL := help
 .PHONY: help setup format format-check lint types imports sizes spell check test test-slow \
-        test-gpu coverage examples demo bench compare clean
+        test-gpu coverage demo bench compare clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -59,9 +59,6 @@ test-gpu: $(READY)  ## tests that need an accelerator
 
 coverage: $(READY)  ## branch coverage, at least 95 %
 	@$(BIN)/pytest --no-header -n 2 -m "$(FAST)" --cov
-
-examples: $(READY)  ## run every example
-	@set -e; for file in examples/*.py; do echo "== $$file"; $(BIN)/python "$$file"; done
 
 demo: $(READY)  ## grow a small network on digits, on the CPU
 	@$(BIN)/tamiyo grow --task digits-canvas --controller heuristic --seed 0 --out runs/demo --overwrite

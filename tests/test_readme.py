@@ -1,4 +1,4 @@
-"""What the README promises is there."""
+"""What the README and the guides promise is there."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import re
 from pathlib import Path
 
 import pytest
+
+from tamiyo.controller import load_schedule
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -31,6 +33,14 @@ def test_the_python_example_runs(capsys):
     assert "executed=True" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("target", re.findall(r"`?make (\w+)", README))
+@pytest.mark.parametrize("target", re.findall(r"make (?:PYTHON=\S+ )?([a-z]+)", README))
 def test_every_make_target_exists(target):
     assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+
+
+def test_the_schedule_of_the_guide_is_a_schedule(tmp_path):
+    guide = (ROOT / "docs/guides/schedules.md").read_text(encoding="utf-8")
+    plan = tmp_path / "plan.toml"
+    plan.write_text(guide.split("```toml\n")[1].split("```")[0], encoding="utf-8")
+    schedule = load_schedule(plan)
+    assert (len(schedule.seeds), len(schedule.decisions)) == (1, 1)

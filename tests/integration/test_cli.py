@@ -5,6 +5,7 @@ import subprocess
 import sys
 from dataclasses import fields, is_dataclass, replace
 from enum import Enum
+from importlib import metadata
 
 import pytest
 import torch
@@ -376,7 +377,7 @@ SCHEDULES = {
         "blueprint must be one of",
     ),
     "unknown slot": (
-        '[[seed]]\nslot = "r8c8"\ngerminate = 2\nblueprint = "norm"\n',
+        '[[seed]]\nslot = "r8c8"\ngerminate = 1\nblueprint = "norm"\n',
         "r8c8",
     ),
     "unknown op": ('[[decision]]\nepoch = 2\nop = "explode"\n', "op must be one of"),
@@ -485,3 +486,8 @@ def test_a_network_loaded_by_its_public_name_is_a_plain_module(grown):
     assert isinstance(tamiyo.load(grown), torch.nn.Module)
     assert isinstance(tamiyo.load(str(grown)), torch.nn.Module)
     assert tamiyo.load is load_network
+
+
+def test_the_version_is_printed(capsys):
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"tamiyo {metadata.version('tamiyo')}\n"

@@ -244,4 +244,4 @@ class Lifecycle(RuleBasedStateMachine):
 
 
 TestLifecycle = Lifecycle.TestCase
-TestLifecycle.settings = settings(max_examples=25, stateful_step_count=40, deadline=None)
+TestLifecycle.settings = settings(max_examples=75, stateful_step_count=40, deadline=None)

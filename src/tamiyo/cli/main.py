@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Final
 
 from tamiyo.contracts import InvariantError, TamiyoError
@@ -58,6 +59,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not words or words[0] in {"-h", "--help"}:
         listing = "\n".join(f"  {name:<10}{summary}" for name, summary in _COMMANDS.items())
         print(_HELP.format(commands=listing))
+        return 0
+    if words[0] == "--version":
+        print(f"tamiyo {version('tamiyo')}")
         return 0
     if words[0] not in _COMMANDS:
         return _refuse(f"command must be one of {', '.join(_COMMANDS)}, got {words[0]!r}")
