@@ -24,7 +24,7 @@ from tamiyo.model.export import (
     save_export,
     write_atomically,
 )
-from tamiyo.model.host import HOST_OWNER, TamiyoModel, attach
+from tamiyo.model.host import HOST_OWNER, TamiyoModel, attach, count_trainable
 from tamiyo.model.randomness import drawing_from, preserving_buffers
 from tamiyo.model.seed import SeedMeasurement
 
@@ -46,6 +46,7 @@ __all__ = [
     "attach",
     "count_blueprint_parameters",
     "count_gate_parameters",
+    "count_trainable",
     "detach",
     "drawing_from",
     "graft",

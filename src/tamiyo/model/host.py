@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from tamiyo.model.blueprints import SlotShape
     from tamiyo.model.seed import SeedMeasurement
 
-__all__ = ["HOST_OWNER", "TamiyoModel", "attach"]
+__all__ = ["HOST_OWNER", "TamiyoModel", "attach", "count_trainable"]
 
 HOST_OWNER: Final = "host"
 """Owner of the host's parameters and of every fossil's."""
@@ -71,7 +71,7 @@ def attach(
     """
     paths = {slot_id: slots[slot_id] for slot_id in sort_slot_ids(slots)}
     shapes = probe_slots(host, paths, example)
-    host_parameters = _count_trainable(host)
+    host_parameters = count_trainable(host)
     if max_parameters is not None and host_parameters > max_parameters:
         message = (
             f"max_parameters must be at least the host's {host_parameters}, got {max_parameters}"
@@ -118,7 +118,7 @@ class TamiyoModel(nn.Module):
         super().__init__()
         self.host = host
         self.seeds = nn.ModuleDict()
-        self.host_parameters = _count_trainable(host)
+        self.host_parameters = count_trainable(host)
         self.epoch = 1
         self._config = config
         self._max_parameters = max_parameters
@@ -242,5 +242,6 @@ class TamiyoModel(nn.Module):
             self._recorder.gate_evaluated(self.epoch, slot, self._config)
 
 
-def _count_trainable(module: nn.Module) -> int:
+def count_trainable(module: nn.Module) -> int:
+    """Count the trainable parameters of a module, tied ones once."""
     return sum(p.numel() for p in module.parameters() if p.requires_grad)

@@ -23,7 +23,7 @@ from torch import nn
 from tamiyo.contracts import ComparisonRow, ConfigError, NullSink, derive_seed
 from tamiyo.controller import WAIT_ONLY, build_controller
 from tamiyo.engine import Member
-from tamiyo.model import Fossil, graft, list_fossils
+from tamiyo.model import Fossil, count_trainable, graft, list_fossils
 from tamiyo.recipes.config import RunConfig, build_effective_task
 from tamiyo.recipes.episode import Episode, EpisodeResult, compute_score
 from tamiyo.recipes.statistics import Interval, compute_paired_interval
@@ -296,10 +296,6 @@ def _load_data(task: str) -> TaskData:
     return get_task(task).load_data()
 
 
-def _count(network: nn.Module) -> int:
-    return sum(p.numel() for p in network.parameters() if p.requires_grad)
-
-
 def _count_recipe(recipe: HostRecipe) -> int:
     with torch.device("meta"):
-        return _count(build_host(recipe))
+        return count_trainable(build_host(recipe))

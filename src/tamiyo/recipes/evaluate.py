@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 import torch
 
 from tamiyo.contracts import ShapeError
+from tamiyo.model import count_trainable
 from tamiyo.tasks import get_task
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def evaluate_network(network: nn.Module, task: str) -> Evaluation:
     return Evaluation(
         task=task,
         test_accuracy=100 * right / len(split),
-        parameters=sum(p.numel() for p in network.parameters() if p.requires_grad),
+        parameters=count_trainable(network),
     )
 
 

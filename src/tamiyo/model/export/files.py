@@ -19,6 +19,7 @@ from torch import nn
 from tamiyo.contracts import ArtifactError, Blueprint, Style
 from tamiyo.model.blueprints import SlotShape, Topology
 from tamiyo.model.export.grown import Fossil, detach, graft, list_fossils
+from tamiyo.model.host import count_trainable
 from tamiyo.model.randomness import drawing_from
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def save_export(model: TamiyoModel, folder: Path, *, host: Mapping[str, object])
         "format": GROWTH_FORMAT,
         "host": dict(host),
         "host_parameters": model.host_parameters,
-        "parameters": sum(p.numel() for p in network.parameters() if p.requires_grad),
+        "parameters": count_trainable(network),
         "fossils": [_encode_fossil(fossil) for fossil in list_fossils(model)],
         "weights_sha256": hashlib.sha256(weights).hexdigest(),
     }
