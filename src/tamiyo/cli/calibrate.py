@@ -60,7 +60,7 @@ def run(words: Sequence[str]) -> None:
     arguments = read_flags(CalibrateArguments, words, command="calibrate", examples=_EXAMPLES)
     import torch
 
-    from tamiyo.tasks import calibrate_task, get_task, judge_task
+    from tamiyo.tasks import calibrate_task, check_widths, get_task, judge_task
 
     torch.set_num_threads(1)
     if arguments.seeds < _FEWEST_SEEDS:
@@ -71,6 +71,7 @@ def run(words: Sequence[str]) -> None:
         config = replace(task.config, learning_rate=arguments.learning_rate)
         task = replace(task, config=config)
     widths = arguments.widths or [int(r.arguments["channels"]) for r in task.family]
+    check_widths(task, widths)
     console = Console(stderr=True)
     hidden = arguments.json or not console.is_terminal
     with Progress(console=console, transient=True, disable=hidden) as progress:

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from tamiyo.tasks.calibration import CalibrationRow, Qualification, calibrate_task, judge_task
+from tamiyo.tasks.calibration import (
+    CalibrationRow,
+    Qualification,
+    calibrate_task,
+    check_widths,
+    judge_task,
+)
 from tamiyo.tasks.canvas import CanvasConfig, draw_canvases
 from tamiyo.tasks.data import CanvasData, ShuffledData, Split, Splits, TaskData, count_batches
 from tamiyo.tasks.digits import (
@@ -30,6 +36,7 @@ __all__ = [
     "build_cnn",
     "build_host",
     "calibrate_task",
+    "check_widths",
     "count_batches",
     "draw_canvases",
     "get_task",

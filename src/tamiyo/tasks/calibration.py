@@ -15,12 +15,12 @@ from tamiyo.contracts import ConfigError, TaskConfig, derive_seed
 from tamiyo.tasks.hosts.recipes import HostRecipe, build_host, widen_recipe
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from tamiyo.tasks.data import Split, TaskData
     from tamiyo.tasks.registry import Task
 
-__all__ = ["CalibrationRow", "Qualification", "calibrate_task", "judge_task"]
+__all__ = ["CalibrationRow", "Qualification", "calibrate_task", "check_widths", "judge_task"]
 
 _WANTED_RATIO = 4.0
 _RATIO_RANGE = (3.0, 5.5)
@@ -135,6 +135,22 @@ def calibrate_task(
     return rows
 
 
+def check_widths(task: Task, widths: Sequence[int]) -> None:
+    """Refuse widths that no verdict can be found from, before anything is trained.
+
+    Args:
+        task: The task.
+        widths: Values of the host's ``channels``.
+
+    Raises:
+        ConfigError: If the host's own width is missing, or one of 3 to 5.5 times its parameters.
+    """
+    with torch.device("meta"):
+        hosts = {width: build_host(widen_recipe(task.host, width)) for width in widths}
+    sizes = {width: sum(p.numel() for p in host.parameters()) for width, host in hosts.items()}
+    _find_compared(task, sizes)
+
+
 def judge_task(task: Task, rows: Sequence[CalibrationRow]) -> Qualification:
     """Compare the host with the network nearest to four times its parameters.
 
@@ -149,29 +165,40 @@ def judge_task(task: Task, rows: Sequence[CalibrationRow]) -> Qualification:
         ConfigError: If the rows lack the host, or a network of 3 to 5.5 times its parameters.
     """
     hosts = [row for row in rows if row.recipe == task.host]
-    if not hosts:
-        sizes = sorted({row.parameters for row in rows})
-        message = f"rows must include the host of task {task.config.name}, got parameters {sizes}"
-        raise ConfigError(message)
-    size = hosts[0].parameters
-    wide = min(rows, key=lambda row: abs(math.log(row.parameters / (_WANTED_RATIO * size))))
-    lowest, highest = _RATIO_RANGE
-    if not lowest <= wide.parameters / size <= highest:
-        message = (
-            f"rows must include a network of {lowest:g} to {highest:g} times the host's {size} "
-            f"parameters, got at nearest {wide.parameters}"
-        )
-        raise ConfigError(message)
-    wides = [row for row in rows if row.recipe == wide.recipe]
+    sizes = {int(row.recipe.arguments["channels"]): row.parameters for row in rows}
+    size, wide = _find_compared(task, sizes)
+    wides = [row for row in rows if row.parameters == wide]
     return Qualification(
         host_parameters=size,
-        wide_parameters=wide.parameters,
+        wide_parameters=wide,
         host_accuracy=fmean(row.final_accuracy for row in hosts),
         wide_accuracy=fmean(row.final_accuracy for row in wides),
         host_slope=fmean(row.plateau_slope for row in hosts),
         wide_slope=fmean(row.plateau_slope for row in wides),
         required_points=_REQUIRED_POINTS,
     )
+
+
+def _find_compared(task: Task, sizes: Mapping[int, int]) -> tuple[int, int]:
+    """Find the sizes of the host and of the network nearest to four times it, by width.
+
+    Raises:
+        ConfigError: If there is no such size.
+    """
+    own = int(task.host.arguments["channels"])
+    if own not in sizes:
+        message = f"widths must include the host's own {own}, got {', '.join(map(str, sizes))}"
+        raise ConfigError(message)
+    size = sizes[own]
+    wide = min(sizes.values(), key=lambda wide: abs(math.log(wide / (_WANTED_RATIO * size))))
+    lowest, highest = _RATIO_RANGE
+    if not lowest <= wide / size <= highest:
+        message = (
+            f"widths must include one of {lowest:g} to {highest:g} times the host's {size} "
+            f"parameters, got at nearest {wide}"
+        )
+        raise ConfigError(message)
+    return size, wide
 
 
 def _train_host(

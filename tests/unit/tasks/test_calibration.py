@@ -16,6 +16,7 @@ from tamiyo.tasks import (
     Split,
     Splits,
     calibrate_task,
+    check_widths,
     get_task,
     judge_task,
     widen_recipe,
@@ -157,7 +158,7 @@ def test_the_verdict_reports_how_steep_both_curves_still_are(task):
 
 
 def test_rows_without_the_host_cannot_be_judged(task):
-    with pytest.raises(ConfigError, match=r"include the host of task digits-cnn, .*\[400\]"):
+    with pytest.raises(ConfigError, match="must include the host's own 2, got 6"):
         judge_task(task, [row(task, 6, 400, (90.0,) * 4)])
 
 
@@ -166,3 +167,21 @@ def test_rows_without_a_network_of_about_four_times_the_host_cannot_be_judged(ta
     rows = [row(task, 2, 100, (80.0,) * 4), row(task, 6, nearest, (90.0,) * 4)]
     with pytest.raises(ConfigError, match=f"3 to 5.5 times the host's 100 .* nearest {nearest}"):
         judge_task(task, rows)
+
+
+@pytest.mark.parametrize(
+    ("widths", "message"),
+    [((3, 6), "host's own 2, got 3, 6"), ((2, 3), "host's 156 parameters, got at nearest 256")],
+)
+def test_widths_that_cannot_be_judged_are_refused_before_training(task, widths, message):
+    with pytest.raises(ConfigError, match=message):
+        check_widths(task, widths)
+
+
+def test_widths_with_host_and_wide_network_pass(task):
+    check_widths(task, (2, 6))
+
+
+def test_the_slope_leaves_out_the_epochs_of_the_falling_rate(task):
+    course = (*(80.0 + epoch for epoch in range(8)), 99.0, 99.0)
+    assert replace(row(task, 2, 100, course), closing_epochs=2).plateau_slope == pytest.approx(1.0)
