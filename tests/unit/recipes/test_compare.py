@@ -7,7 +7,7 @@ import torch
 
 from tamiyo.contracts import ComparisonRow, ConfigError, ScheduleError, UnknownNameError
 from tamiyo.engine import EngineConfig
-from tamiyo.model import Fossil
+from tamiyo.model import Fossil, count_trainable
 from tamiyo.recipes import (
     RunConfig,
     build_effective_task,
@@ -16,7 +16,7 @@ from tamiyo.recipes import (
     compute_score,
     run_seed,
 )
-from tamiyo.recipes.compare import _count, _count_recipe, _match_width, _run_static
+from tamiyo.recipes.compare import _count_recipe, _match_width, _run_static
 from tamiyo.tasks import build_host, get_task, widen_recipe
 from tests.support.schedules import build_growing_config
 
@@ -89,7 +89,7 @@ def test_the_width_that_is_matched_is_the_nearest(task, growth):
 
 def test_a_recipe_is_counted_without_building_its_weights():
     host = get_task("digits-cnn").host
-    assert _count_recipe(host) == _count(build_host(host))
+    assert _count_recipe(host) == count_trainable(build_host(host))
 
 
 def test_a_structure_without_fossils_is_the_host_alone():
