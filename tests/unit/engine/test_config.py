@@ -25,3 +25,10 @@ def test_an_empty_parameter_budget_is_refused():
 
 def test_the_defaults_are_accepted():
     assert EngineConfig().max_parameters is None
+
+
+@pytest.mark.parametrize("name", ["spike_deviations", "spike_factor", "spike_initial_fraction"])
+@pytest.mark.parametrize("limit", [0.0, -1.0, float("inf"), float("nan")])
+def test_a_spike_limit_that_is_no_positive_number_is_refused(name, limit):
+    with pytest.raises(ConfigError, match=f"{name} must be positive, got {limit}"):
+        GovernorConfig(**{name: limit})

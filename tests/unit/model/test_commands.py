@@ -115,3 +115,19 @@ def test_a_gate_that_is_still_needed_stays():
     advance(model)
     pass_epoch(model)
     assert model.slots["r0c0"].seed.module.gate is not None
+
+
+@pytest.mark.parametrize(
+    ("speed", "initiator"),
+    [(AlphaSpeed.FAST, Initiator.CONTROLLER), (AlphaSpeed.SLOW, Initiator.CLOSING)],
+)
+def test_a_seed_that_leaves_in_time_keeps_its_own_way_out_at_the_end(speed, initiator):
+    sink = Listener()
+    model = build_model(sink=sink)
+    walk_to(model, SeedStage.HOLDING)
+    assert prune(model, speed=speed).executed
+    model.ramp_out_uncommitted(3, initiator=Initiator.CLOSING, reason="closing")
+    for _ in range(3):
+        pass_epoch(model)
+    (pruned,) = [event for event in sink.events if isinstance(event, SeedPruned)]
+    assert pruned.initiator == initiator
