@@ -34,6 +34,7 @@ from tamiyo.contracts.errors import (
     StageError,
     TamiyoError,
     UnknownNameError,
+    check_at_least,
 )
 from tamiyo.contracts.events import (
     EVENT_SCHEMA,
@@ -160,6 +161,7 @@ __all__ = [
     "TwinTrained",
     "UnknownNameError",
     "build_action_spec",
+    "check_at_least",
     "check_initial_loss",
     "derive_seed",
     "encode_event",

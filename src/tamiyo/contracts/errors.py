@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 __all__ = [
     "ArtifactError",
@@ -14,6 +17,7 @@ __all__ = [
     "StageError",
     "TamiyoError",
     "UnknownNameError",
+    "check_at_least",
 ]
 
 
@@ -65,3 +69,20 @@ class ArtifactError(TamiyoError):
 
 class InvariantError(TamiyoError, AssertionError):
     """One of Tamiyo's own promises does not hold: a bug, found by the debug checks."""
+
+
+def check_at_least(record: object, smallest: Mapping[str, float]) -> None:
+    """Check lower bounds of a record's fields.
+
+    Args:
+        record: The record.
+        smallest: Field name to the smallest value it may have.
+
+    Raises:
+        ConfigError: If a field is smaller, or no number.
+    """
+    for name, least in smallest.items():
+        value = getattr(record, name)
+        if not value >= least:
+            message = f"{name} must be at least {least}, got {value}"
+            raise ConfigError(message)

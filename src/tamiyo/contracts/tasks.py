@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tamiyo.contracts.errors import ConfigError
+from tamiyo.contracts.errors import ConfigError, check_at_least
 
 __all__ = ["TaskConfig", "check_initial_loss"]
 
@@ -47,10 +47,16 @@ class TaskConfig:
         Raises:
             ConfigError: If a number breaks its rule.
         """
-        for name in ("num_classes", "batches_per_epoch", "batch_size"):
-            _require(self, name, at_least=1)
-        _require(self, "closing_epochs", at_least=0)
-        _require(self, "rent_points", at_least=0)
+        check_at_least(
+            self,
+            {
+                "num_classes": 1,
+                "batches_per_epoch": 1,
+                "batch_size": 1,
+                "closing_epochs": 0,
+                "rent_points": 0,
+            },
+        )
         if self.max_epochs <= self.closing_epochs:
             message = (
                 f"epochs must be more than the {self.closing_epochs} closing epochs of task "
@@ -104,11 +110,4 @@ def check_initial_loss(config: TaskConfig, measured: float) -> None:
             f"initial loss of task {config.name} must be in [{config.target_loss:.3g}, "
             f"{highest:.3g}] (initial_loss is {config.initial_loss:.3g}), got {measured:.3g}"
         )
-        raise ConfigError(message)
-
-
-def _require(config: TaskConfig, name: str, *, at_least: int) -> None:
-    value = getattr(config, name)
-    if value < at_least:
-        message = f"{name} must be at least {at_least}, got {value}"
         raise ConfigError(message)

@@ -17,6 +17,7 @@ from tamiyo.contracts import (
     Style,
     TamiyoDecision,
     Tempo,
+    check_at_least,
     legal_ops,
 )
 from tamiyo.controller.protocol import is_legal
@@ -114,10 +115,7 @@ class HeuristicConfig:
             "fossilize_bonus": 0,
             "good_points_per_percent": 0,
         }
-        for name, least in smallest.items():
-            if not getattr(self, name) >= least:
-                message = f"{name} must be at least {least}, got {getattr(self, name)}"
-                raise ConfigError(message)
+        check_at_least(self, smallest)
         if not 0 <= self.standing_decay <= 1:
             message = f"standing_decay must be in [0, 1], got {self.standing_decay}"
             raise ConfigError(message)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import TYPE_CHECKING, Final
 
-from tamiyo.contracts import ConfigError, InvariantError, TrainingSignals
+from tamiyo.contracts import ConfigError, InvariantError, TrainingSignals, check_at_least
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -70,10 +70,7 @@ class TrackerConfig:
             "stabilization_threshold": 0,
             "rise_noise": 0,
         }
-        for name, least in smallest.items():
-            if not getattr(self, name) >= least:
-                message = f"{name} must be at least {least}, got {getattr(self, name)}"
-                raise ConfigError(message)
+        check_at_least(self, smallest)
 
 
 class SignalTracker:

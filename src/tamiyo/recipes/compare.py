@@ -21,7 +21,7 @@ import torch
 from torch import nn
 
 from tamiyo.contracts import ComparisonRow, ConfigError, NullSink, derive_seed
-from tamiyo.controller import WAIT_ONLY, build_controller
+from tamiyo.controller import WAIT_ONLY
 from tamiyo.engine import Member
 from tamiyo.model import Fossil, count_trainable, graft, list_fossils
 from tamiyo.recipes.config import RunConfig, build_effective_task
@@ -94,8 +94,6 @@ def compare_controllers(
     if len(set(names)) != len(names):
         message = f"controllers must be named once each, got {', '.join(names)}"
         raise ConfigError(message)
-    for name in names:
-        build_controller(name, config.control, seed=0)
     grown = next((name for name in reversed(names) if name not in {reference, WAIT_ONLY}), None)
     arms = {name: replace(config, controller=name) for name in names}
     return compare_runs(
