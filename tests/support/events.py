@@ -168,7 +168,6 @@ def build_twin(*, environment: int = 0) -> TwinTrained:
             _measured(epoch).control_accuracy - 3 for epoch in range(EPOCHS + 1)
         ),
         test_accuracy=79.5,
-        score=79.5,
         parameters=HOST_PARAMETERS,
         multiply_adds=60_000_000_000,
     )

@@ -216,7 +216,6 @@ class TwinTrained:
         environment: Index of the environment.
         control_accuracies: Percent of the control split right before training and after each epoch.
         test_accuracy: Percent of the test split right at the end.
-        score: The same number: a host pays no rent for itself.
         parameters: Its trainable parameters.
         multiply_adds: Multiply-adds of its training.
     """
@@ -224,7 +223,6 @@ class TwinTrained:
     environment: int
     control_accuracies: tuple[float, ...]
     test_accuracy: float
-    score: float
     parameters: int
     multiply_adds: int
 

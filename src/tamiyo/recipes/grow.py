@@ -113,7 +113,6 @@ def _train_twin(
             for event in course
         ),
         test_accuracy=result.test_accuracy,
-        score=result.score,
         parameters=result.parameters,
         multiply_adds=result.multiply_adds,
     )

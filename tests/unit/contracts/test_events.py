@@ -16,7 +16,6 @@ TWIN = TwinTrained(
     environment=0,
     control_accuracies=(10.0, 40.0),
     test_accuracy=39.0,
-    score=39.0,
     parameters=211,
     multiply_adds=1000,
 )
