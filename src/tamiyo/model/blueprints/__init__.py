@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from tamiyo.model.blueprints.composing import compose, name_algorithm
 from tamiyo.model.blueprints.registry import (
     BLUEPRINTS,
     BlueprintEntry,
+    build_gate,
     build_seed_module,
     count_blueprint_parameters,
     count_gate_parameters,
 )
-from tamiyo.model.blueprints.seed_module import LearnedGate, SeedModule, build_gate, compose
 from tamiyo.model.blueprints.shapes import SlotShape, Topology
+from tamiyo.model.modules import LearnedGate, SeedModule
 
 __all__ = [
     "BLUEPRINTS",
@@ -24,4 +26,5 @@ __all__ = [
     "compose",
     "count_blueprint_parameters",
     "count_gate_parameters",
+    "name_algorithm",
 ]

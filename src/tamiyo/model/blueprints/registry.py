@@ -1,84 +1,68 @@
-"""The catalogue of blueprints: name, body, accepted shapes; sizes are counted, never estimated."""
+"""The catalogue of blueprints: where each fits and what it computes; sizes are counted."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from types import MappingProxyType
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import torch
-from torch import nn
 
 from tamiyo.contracts import Blueprint, InvariantError, ShapeError
-from tamiyo.model.blueprints import conv
-from tamiyo.model.blueprints.seed_module import LearnedGate, SeedModule, build_gate
-from tamiyo.model.blueprints.shapes import SlotShape, Topology
+from tamiyo.model.modules import BODIES, LearnedGate, SeedModule, Topology, build_seed
+
+if TYPE_CHECKING:
+    from tamiyo.model.blueprints.shapes import SlotShape
 
 __all__ = [
     "BLUEPRINTS",
     "BlueprintEntry",
+    "build_gate",
     "build_seed_module",
     "count_blueprint_parameters",
     "count_gate_parameters",
 ]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class BlueprintEntry:
     """One row of the catalogue.
 
     Attributes:
-        summary: What the body computes, in one line.
-        build: Builds the body for a shape.
-        accepts: Topologies it works on; empty for a name that is reserved and not built yet.
+        summaries: For each topology it has a body for, what that computes, in one line.
     """
 
-    summary: str
-    build: Callable[[SlotShape], nn.Module]
-    accepts: frozenset[Topology]
+    summaries: Mapping[Topology, str]
+
+    @property
+    def accepts(self) -> frozenset[Topology]:
+        """Topologies it works on."""
+        return frozenset(self.summaries)
 
 
-def _refuse(shape: SlotShape) -> nn.Module:
-    message = f"a reserved blueprint must not be built, got a request for {shape}"
-    raise ShapeError(message)
+def _entry(blueprint: Blueprint) -> BlueprintEntry:
+    if blueprint == Blueprint.NOOP:
+        return BlueprintEntry(dict.fromkeys(Topology, "nothing; stands for 'no blueprint'"))
+    return BlueprintEntry(
+        {
+            topology: bodies[blueprint.name].summary
+            for topology, bodies in BODIES.items()
+            if blueprint.name in bodies
+        }
+    )
 
-
-def _entry(summary: str, build: Callable[[SlotShape], nn.Module]) -> BlueprintEntry:
-    return BlueprintEntry(summary=summary, build=build, accepts=frozenset({Topology.CNN}))
-
-
-_RESERVED: Final = BlueprintEntry(
-    summary="reserved: for sequences, fits no convolutional slot",
-    build=_refuse,
-    accepts=frozenset(),
-)
 
 BLUEPRINTS: Final[Mapping[Blueprint, BlueprintEntry]] = MappingProxyType(
-    {
-        Blueprint.NOOP: _entry("nothing; stands for 'no blueprint'", lambda _shape: nn.Identity()),
-        Blueprint.CONV_LIGHT: _entry("relu(norm(conv3x3 h))", conv.build_conv_light),
-        Blueprint.ATTENTION: _entry("h * sigmoid(W2 relu(W1 mean h))", conv.build_attention),
-        Blueprint.NORM: _entry("norm(h)", conv.build_norm),
-        Blueprint.DEPTHWISE: _entry("relu(norm(conv1x1 depthwise3x3 h))", conv.build_depthwise),
-        Blueprint.BOTTLENECK: _entry(
-            "norm(conv1x1 relu(conv3x3 relu(conv1x1 h)))", conv.build_bottleneck
-        ),
-        Blueprint.CONV_SMALL: _entry("relu(norm(conv1x1 h))", conv.build_conv_small),
-        Blueprint.CONV_HEAVY: _entry("conv_light twice", conv.build_conv_heavy),
-        Blueprint.LORA: _RESERVED,
-        Blueprint.LORA_LARGE: _RESERVED,
-        Blueprint.MLP_SMALL: _RESERVED,
-        Blueprint.MLP: _RESERVED,
-        Blueprint.FLEX_ATTENTION: _RESERVED,
-    }
+    {blueprint: _entry(blueprint) for blueprint in Blueprint}
 )
-"""Every blueprint of the enum; a missing one fails at import."""
+"""Every blueprint of the enum; one without a body, or a body without one, fails at import."""
 
-if set(BLUEPRINTS) != set(Blueprint):
-    _missing = sorted(set(Blueprint) ^ set(BLUEPRINTS))
-    _message = f"BLUEPRINTS must hold every member of Blueprint, got a difference in {_missing}"
+_with_body = {name for bodies in BODIES.values() for name in bodies}
+_difference = _with_body ^ {blueprint.name for blueprint in Blueprint if blueprint}
+if _difference:
+    _message = f"BODIES must hold every blueprint, got a difference in {sorted(_difference)}"
     raise InvariantError(_message)
 
 
@@ -90,25 +74,37 @@ def build_seed_module(blueprint: Blueprint, shape: SlotShape, *, gated: bool) ->
         shape: Shape of the slot's features.
         gated: Whether it gets a learned gate.
 
+    Returns:
+        The module, of the shape's dtype.
+
     Raises:
         ShapeError: If the blueprint does not accept the shape or has nothing to train.
     """
-    entry = BLUEPRINTS[blueprint]
-    if shape.topology not in entry.accepts or blueprint == Blueprint.NOOP:
+    if blueprint == Blueprint.NOOP or shape.topology not in BLUEPRINTS[blueprint].accepts:
         message = f"blueprint must be one that fits {shape.topology} features, got {blueprint.name}"
         raise ShapeError(message)
-    return SeedModule(entry.build(shape), shape, gate=build_gate(shape) if gated else None)
+    return build_seed(
+        blueprint.name,
+        shape.topology,
+        shape.channels,
+        is_causal=shape.is_causal,
+        is_gated=gated,
+        dtype=shape.dtype,
+    )
+
+
+def build_gate(shape: SlotShape) -> LearnedGate:
+    """Build the learned gate for a slot's shape, of its dtype."""
+    return LearnedGate(shape.topology, shape.channels).to(shape.dtype)
 
 
 @cache
 def count_blueprint_parameters(shape: SlotShape) -> Mapping[Blueprint, int]:
     """Count what every blueprint that accepts ``shape`` would have there, without a gate."""
-    sizes: dict[Blueprint, int] = {}
+    sizes = {Blueprint.NOOP: 0}
     with torch.device("meta"):
         for blueprint, entry in BLUEPRINTS.items():
-            if blueprint == Blueprint.NOOP:
-                sizes[blueprint] = 0
-            elif shape.topology in entry.accepts:
+            if blueprint != Blueprint.NOOP and shape.topology in entry.accepts:
                 sizes[blueprint] = _count(build_seed_module(blueprint, shape, gated=False))
     return MappingProxyType(sizes)
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from enum import StrEnum
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Self
 
 import torch
 
 from tamiyo.contracts import ShapeError
+from tamiyo.model.modules import Topology
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -17,15 +18,11 @@ if TYPE_CHECKING:
 __all__ = ["SlotShape", "Topology"]
 
 
-_CNN_AXES: Final = 3
+_TOPOLOGIES: Final = MappingProxyType({4: Topology.CNN, 3: Topology.SEQUENCE, 2: Topology.VECTOR})
+"""Axes of a batch of features to what they mean."""
+
 _MIN_NUMBERS: Final = 2
-"""Numbers of a sample that a normalizer needs to have a variance."""
-
-
-class Topology(StrEnum):
-    """Kinds of features a seed can work on."""
-
-    CNN = "cnn"
+"""Numbers that a normalizer runs over, or it has no variance."""
 
 
 @dataclass(frozen=True)
@@ -35,43 +32,66 @@ class SlotShape:
     Attributes:
         topology: What the axes mean.
         channels: Channels, the axis a seed's scale runs over.
-        extent: The remaining axes, ``(height, width)`` for a CNN.
+        extent: The remaining axes: ``(height, width)``, ``(length,)`` or none.
+        is_causal: True if no position of a sequence may see a later one; false for the rest.
+        dtype: Type of the features, and of the seeds that grow there.
     """
 
     topology: Topology
     channels: int
     extent: tuple[int, ...]
+    is_causal: bool = False
+    dtype: torch.dtype = torch.float32
 
     @classmethod
-    def of(cls, features: Tensor, *, slot_id: str) -> Self:
+    def of(cls, features: Tensor, *, slot_id: str, is_causal: bool = False) -> Self:
         """Read the shape off a probe batch.
 
         Args:
-            features: Output of the slot's module, shape ``[B, C, H, W]``.
+            features: Output of the slot's module, ``[B, C, H, W]``, ``[B, T, D]`` or ``[B, D]``, of
+                a real floating dtype, on any device.
             slot_id: For the message.
+            is_causal: Whether the host lets no position see a later one; ignored unless the
+                features are a sequence.
 
         Raises:
-            ShapeError: If the features are not ``[B, C, H, W]`` of float32 on the CPU, which is
-                what seeds are, or a sample of them is fewer than two numbers.
+            ShapeError: If the features are anything else, or a normalizer would run over fewer than
+                two numbers: a whole sample of a CNN, the channels of a sequence or a vector.
         """
-        is_plain = features.dtype == torch.float32 and features.device.type == "cpu"
-        batch_axis_and_sample = features.dim() == 1 + _CNN_AXES and is_plain
-        if not batch_axis_and_sample or math.prod(features.shape[1:]) < _MIN_NUMBERS:
+        topology = _TOPOLOGIES.get(features.dim())
+        is_plain = topology is not None and features.is_floating_point()
+        if topology is None or not is_plain or _count_normalized(topology, features) < _MIN_NUMBERS:
             message = (
-                f"features of slot {slot_id} must be float32 of shape [B, C, H, W] on the CPU "
-                f"with at least {_MIN_NUMBERS} numbers per sample, got {features.dtype} of shape "
-                f"{list(features.shape)} on {features.device}"
+                f"features of slot {slot_id} must be real floating-point numbers of shape "
+                f"[B, C, H, W], [B, T, D] or [B, D] with at least {_MIN_NUMBERS} to normalize over "
+                f"(C H W, or D), got {features.dtype} of shape {list(features.shape)}"
             )
             raise ShapeError(message)
-        _, channels, *extent = features.shape
-        return cls(topology=Topology.CNN, channels=channels, extent=tuple(extent))
+        if topology == Topology.CNN:
+            _, channels, *extent = features.shape
+        else:
+            _, *extent, channels = features.shape
+        return cls(
+            topology=topology,
+            channels=channels,
+            extent=tuple(extent),
+            is_causal=is_causal and topology == Topology.SEQUENCE,
+            dtype=features.dtype,
+        )
 
     @property
     def per_sample(self) -> tuple[int, ...]:
         """Shape without the batch axis."""
-        return (self.channels, *self.extent)
+        if self.topology == Topology.CNN:
+            return (self.channels, *self.extent)
+        return (*self.extent, self.channels)
 
     @property
     def channel_shape(self) -> tuple[int, ...]:
         """Shape that broadcasts one number per channel over the features."""
-        return (self.channels, *(1 for _ in self.extent))
+        return self.topology.channel_shape(self.channels)
+
+
+def _count_normalized(topology: Topology, features: Tensor) -> int:
+    """Count the numbers a seed's normalizer runs over at least."""
+    return math.prod(features.shape[1:]) if topology == Topology.CNN else features.shape[-1]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from tamiyo.model.export.files import GROWTH_FORMAT, load_export, save_export, write_atomically
-from tamiyo.model.export.grown import Fossil, GrownModule, detach, graft, list_fossils
+from tamiyo.model.export.files import load_export, save_export, write_atomically
+from tamiyo.model.export.grown import Fossil, detach, graft, list_fossils
+from tamiyo.model.modules import GROWTH_FORMAT
 
 __all__ = [
     "GROWTH_FORMAT",
     "Fossil",
-    "GrownModule",
     "detach",
     "graft",
     "list_fossils",

@@ -1,7 +1,7 @@
-"""Write a grown network as data and build it again: ``weights.safetensors`` and ``growth.json``.
+"""Write a grown network as data, with the code that builds it again from PyTorch alone.
 
-No pickle is written or read. The recipe carries a digest of itself and of the weights, so a
-truncated or altered export is refused rather than loaded.
+An export is ``weights.safetensors``, ``growth.json`` and ``network/``, a copy of
+``tamiyo.model.modules``. No pickle is written or read.
 """
 
 from __future__ import annotations
@@ -9,32 +9,38 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from typing import TYPE_CHECKING, Any, Final
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 import torch
-from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
-from torch import nn
+from torch import Tensor, nn
 
-from tamiyo.contracts import ArtifactError, Blueprint, Style
-from tamiyo.model.blueprints import SlotShape, Topology
-from tamiyo.model.export.grown import Fossil, detach, graft, list_fossils
+from tamiyo.contracts import ArtifactError
+from tamiyo.model.blueprints import name_algorithm
+from tamiyo.model.export.grown import detach, list_fossils
 from tamiyo.model.host import count_trainable
-from tamiyo.model.randomness import drawing_from
+from tamiyo.model.modules import (
+    DTYPES,
+    GROWTH_FORMAT,
+    RECIPE_FILE,
+    WEIGHTS_FILE,
+    LoadError,
+    digest_recipe,
+    load_network,
+    loading,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from pathlib import Path
 
+    from tamiyo.model.export.grown import Fossil
     from tamiyo.model.host import TamiyoModel
 
-__all__ = ["GROWTH_FORMAT", "load_export", "save_export", "write_atomically"]
+__all__ = ["load_export", "save_export", "write_atomically"]
 
-GROWTH_FORMAT: Final = "tamiyo-growth-1"
-"""Name and version of the recipe; raised when a field changes its meaning."""
-
-_RECIPE_FILE: Final = "growth.json"
-_WEIGHTS_FILE: Final = "weights.safetensors"
+_CODE_FOLDER: Final = "network"
+_DTYPE_NAMES: Final = {dtype: name for name, dtype in DTYPES.items()}
 
 
 def save_export(model: TamiyoModel, folder: Path, *, host: Mapping[str, object]) -> None:
@@ -42,15 +48,19 @@ def save_export(model: TamiyoModel, folder: Path, *, host: Mapping[str, object])
 
     Args:
         model: The model; uncommitted seeds are left out.
-        folder: Existing folder to write the two files into.
+        folder: Existing folder to write the two files and the folder of code into.
         host: How the host is built, as JSON values; handed to the builder when loading.
+
+    Raises:
+        ArtifactError: If the network's state is more than plain tensors.
     """
     network = detach(model)
+    tensors = _collect_tensors(network)
     # Cloned, since safetensors refuses tensors that share memory, as tied weights do.
     weights = save_tensors(
         {
             name: tensor.clone(memory_format=torch.contiguous_format)
-            for name, tensor in network.state_dict().items()
+            for name, tensor in tensors.items()
         }
     )
     recipe: dict[str, object] = {
@@ -59,48 +69,36 @@ def save_export(model: TamiyoModel, folder: Path, *, host: Mapping[str, object])
         "host_parameters": model.host_parameters,
         "parameters": count_trainable(network),
         "fossils": [_encode_fossil(fossil) for fossil in list_fossils(model)],
+        "strides": _find_strides(tensors),
         "weights_sha256": hashlib.sha256(weights).hexdigest(),
     }
-    recipe["recipe_sha256"] = _digest(recipe)
-    write_atomically(folder / _WEIGHTS_FILE, weights)
-    write_atomically(folder / _RECIPE_FILE, json.dumps(recipe, indent=2).encode() + b"\n")
+    recipe["recipe_sha256"] = digest_recipe(recipe)
+    write_atomically(folder / WEIGHTS_FILE, weights)
+    _copy_code(folder / _CODE_FOLDER)
+    write_atomically(folder / RECIPE_FILE, json.dumps(recipe, indent=2).encode() + b"\n")
 
 
 def load_export(folder: Path, build_host: Callable[[Mapping[str, object]], nn.Module]) -> nn.Module:
     """Build a grown network again, without the run that grew it.
+
+    The copy of the code in the export is not read; where Tamiyo is not installed, it does the same.
 
     Args:
         folder: Where :func:`save_export` wrote.
         build_host: Builds the bare host from the recipe's ``host``; its weights do not matter.
 
     Returns:
-        The network in evaluation mode; on the same input its outputs equal the exported ones bit
-        for bit.
+        The network on the CPU, in evaluation mode; its outputs equal the exported ones bit for bit
+        on the same input, machine, number of threads and release of PyTorch.
 
     Raises:
         ArtifactError: If a file is missing, truncated, altered or of another format, or the host
             built is not the exported one.
     """
-    recipe = _read_recipe(folder / _RECIPE_FILE)
-    weights = _read_bytes(folder / _WEIGHTS_FILE)
-    found = hashlib.sha256(weights).hexdigest()
-    if found != recipe["weights_sha256"]:
-        message = (
-            f"{folder / _WEIGHTS_FILE} must have the sha256 {recipe['weights_sha256']} that its "
-            f"recipe names, got {found}: the file is truncated or altered, export again"
-        )
-        raise ArtifactError(message)
-    fossils = [_decode_fossil(entry) for entry in recipe["fossils"]]
-    with drawing_from(torch.Generator()):
-        host = build_host(recipe["host"])
     try:
-        network = graft(host, fossils, torch.Generator())
-        network.load_state_dict(load_tensors(weights))
-    except (AttributeError, RuntimeError) as error:
-        reason = str(error).splitlines()[-1].strip()
-        message = f"build_host must build the host {recipe['host']} of {folder}, got {reason}"
-        raise ArtifactError(message) from None
-    return network.eval()
+        return load_network(folder, build_host)
+    except LoadError as error:
+        raise ArtifactError(str(error)) from None
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -113,59 +111,47 @@ def write_atomically(path: Path, content: bytes) -> None:
     partial.replace(path)
 
 
+def _collect_tensors(network: nn.Module) -> dict[str, Tensor]:
+    tensors: dict[str, Tensor] = {}
+    for name, value in network.state_dict().items():
+        if not isinstance(value, Tensor) or value.layout != torch.strided:
+            message = f"state of the host must be plain tensors, got {type(value).__name__} {name}"
+            raise ArtifactError(message)
+        if value.dtype not in _DTYPE_NAMES:
+            message = f"tensors of the host must be of a common dtype, got {value.dtype} for {name}"
+            raise ArtifactError(message)
+        tensors[name] = value.cpu()
+    return tensors
+
+
+def _find_strides(tensors: Mapping[str, Tensor]) -> dict[str, list[int]]:
+    """Return the strides of tensors that do not lie row by row, as after ``channels_last``."""
+    laid_out = {name: torch.empty_like(tensor, device="meta") for name, tensor in tensors.items()}
+    return {
+        name: list(tensor.stride())
+        for name, tensor in laid_out.items()
+        if tensor.stride() != torch.empty(tensor.shape, device="meta").stride()
+    }
+
+
+def _copy_code(folder: Path) -> None:
+    folder.mkdir(exist_ok=True)
+    for path in sorted(Path(loading.__file__).parent.glob("*.py")):
+        write_atomically(folder / path.name, path.read_bytes())
+
+
 def _encode_fossil(fossil: Fossil) -> dict[str, object]:
+    shape = fossil.shape
     return {
         "slot_id": fossil.slot_id,
         "path": fossil.path,
         "seed_id": fossil.seed_id,
         "blueprint": fossil.blueprint.name,
         "style": fossil.style.name,
+        "algorithm": name_algorithm(fossil.style.algorithm).value,
         "alpha": fossil.alpha,
-        "topology": fossil.shape.topology.value,
-        "features": list(fossil.shape.per_sample),
+        "topology": shape.topology.value,
+        "channels": shape.channels,
+        "is_causal": shape.is_causal,
+        "dtype": _DTYPE_NAMES[shape.dtype],
     }
-
-
-def _decode_fossil(entry: Mapping[str, Any]) -> Fossil:
-    channels, *extent = entry["features"]
-    return Fossil(
-        slot_id=entry["slot_id"],
-        path=entry["path"],
-        seed_id=entry["seed_id"],
-        blueprint=Blueprint[entry["blueprint"]],
-        style=Style[entry["style"]],
-        alpha=entry["alpha"],
-        shape=SlotShape(Topology(entry["topology"]), channels, tuple(extent)),
-    )
-
-
-def _read_recipe(path: Path) -> dict[str, Any]:
-    try:
-        recipe: Any = json.loads(_read_bytes(path))
-    except ValueError as error:
-        message = (
-            f"{path} must be a whole JSON object, got {error}: truncated or altered, export again"
-        )
-        raise ArtifactError(message) from None
-    found = recipe.get("format") if isinstance(recipe, dict) else None
-    if found != GROWTH_FORMAT:
-        message = f"format of {path} must be {GROWTH_FORMAT}, got {found!r}"
-        raise ArtifactError(message)
-    digest = recipe.pop("recipe_sha256", None)
-    if digest != _digest(recipe):
-        message = f"{path} must match its own recipe_sha256, got {digest}: altered, export again"
-        raise ArtifactError(message)
-    checked: dict[str, Any] = recipe
-    return checked
-
-
-def _digest(recipe: Mapping[str, object]) -> str:
-    return hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()
-
-
-def _read_bytes(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        message = f"{path} must be a readable file of an export, got {error.strerror}"
-        raise ArtifactError(message) from None

@@ -6,19 +6,21 @@ import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import torch
-from torch import Tensor, nn
-
 from tamiyo.contracts import AlphaAlgorithm, Blueprint, SeedStage, Style
-from tamiyo.model.blueprints import SeedModule, SlotShape, build_seed_module, compose
+from tamiyo.model.blueprints import SlotShape, build_seed_module, name_algorithm
+from tamiyo.model.modules import grow_module
 from tamiyo.model.randomness import drawing_from
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from tamiyo.model.host import TamiyoModel
+    import torch
+    from torch import nn
 
-__all__ = ["Fossil", "GrownModule", "detach", "graft", "list_fossils"]
+    from tamiyo.model.host import TamiyoModel
+    from tamiyo.model.modules import SeedModule
+
+__all__ = ["Fossil", "detach", "graft", "list_fossils"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,29 +46,6 @@ class Fossil:
     shape: SlotShape
 
 
-class GrownModule(nn.Module):
-    """A host's module followed by the seed that was committed behind it.
-
-    Args:
-        module: The host's module.
-        seed: The committed seed's module.
-        algorithm: How the seed is composed.
-        alpha: Its influence, in (0, 1].
-    """
-
-    def __init__(
-        self, module: nn.Module, seed: SeedModule, algorithm: AlphaAlgorithm, alpha: float
-    ) -> None:
-        super().__init__()
-        self.module = module
-        self.seed = seed
-        self._weights = ((algorithm, alpha),)
-
-    def forward(self, inputs: Tensor) -> Tensor:
-        """Run the module and blend in the seed."""
-        return compose(self.module(inputs), self.seed, self._weights)
-
-
 def list_fossils(model: TamiyoModel) -> tuple[Fossil, ...]:
     """List what has been committed in a model, in the order of its slots."""
     return tuple(
@@ -90,7 +69,7 @@ def detach(model: TamiyoModel) -> nn.Module:
     Uncommitted seeds are left out; the model is not changed.
 
     Returns:
-        A plain module: the host's code with a :class:`GrownModule` wherever a seed was committed.
+        A plain module: the host's code with a ``GrownModule`` wherever a seed was committed.
     """
     network = copy.deepcopy(model.host)
     modules = {
@@ -128,11 +107,4 @@ def _deepest_first(fossils: Iterable[Fossil]) -> list[Fossil]:
 
 
 def _wrap(network: nn.Module, fossil: Fossil, module: SeedModule) -> None:
-    inner = network.get_submodule(fossil.path)
-    grown = GrownModule(inner, module, fossil.style.algorithm, fossil.alpha)
-    grown.training = inner.training
-    module.train(inner.training)
-    # Every name the module goes by, or the host would go on calling it by another one.
-    for path, named in list(network.named_modules(remove_duplicate=False)):
-        if named is inner:
-            network.set_submodule(path, grown)
+    grow_module(network, fossil.path, module, name_algorithm(fossil.style.algorithm), fossil.alpha)

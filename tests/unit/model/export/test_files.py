@@ -29,8 +29,22 @@ RECIPE_FIELDS = (
     "host_parameters",
     "parameters",
     "fossils",
+    "strides",
     "weights_sha256",
     "recipe_sha256",
+)
+FOSSIL_FIELDS = (
+    "slot_id",
+    "path",
+    "seed_id",
+    "blueprint",
+    "style",
+    "algorithm",
+    "alpha",
+    "topology",
+    "channels",
+    "is_causal",
+    "dtype",
 )
 LOAD_ELSEWHERE = """
 import sys, torch
@@ -104,13 +118,15 @@ def test_an_export_gives_the_same_bits_in_a_fresh_process(folder):
     assert run.stdout.strip() == outputs.detach().numpy().tobytes().hex()
 
 
-def test_an_export_is_two_files_and_a_recipe_a_person_can_read(folder):
-    assert {path.name for path in folder.iterdir()} == {"growth.json", "weights.safetensors"}
+def test_an_export_is_two_files_and_code_and_a_recipe_a_person_can_read(folder):
+    names = {path.name for path in folder.iterdir()}
+    assert names == {"growth.json", "weights.safetensors", "network"}
     recipe = json.loads((folder / "growth.json").read_text())
     assert set(recipe) == set(RECIPE_FIELDS)
     assert recipe["format"] == GROWTH_FORMAT
     assert recipe["parameters"] == build_once().count_parameters()
     assert [fossil["path"] for fossil in recipe["fossils"]] == ["2", "5"]
+    assert tuple(recipe["fossils"][0]) == FOSSIL_FIELDS
 
 
 def test_uncommitted_seeds_are_left_out(tmp_path):
@@ -177,10 +193,7 @@ def test_an_altered_field_of_the_recipe_is_refused(folder, name, value):
     assert "must match its own recipe_sha256, got " in refuse(folder)
 
 
-@pytest.mark.parametrize(
-    "name",
-    ["slot_id", "path", "seed_id", "blueprint", "style", "alpha", "topology", "features"],
-)
+@pytest.mark.parametrize("name", FOSSIL_FIELDS)
 def test_an_altered_field_of_a_fossil_is_refused(folder, name):
     edit_recipe(folder, lambda recipe: recipe["fossils"][0].update({name: "other"}))
     assert "must match its own recipe_sha256" in refuse(folder)
@@ -197,10 +210,10 @@ def test_an_added_field_is_refused(folder):
     assert "must match its own recipe_sha256" in refuse(folder)
 
 
-@pytest.mark.parametrize("found", ["tamiyo-growth-2", None, 1])
+@pytest.mark.parametrize("found", ["tamiyo-growth-1", None, 1])
 def test_another_format_is_refused(folder, found):
     edit_recipe(folder, lambda recipe: recipe.update(format=found))
-    assert refuse(folder).endswith(f"must be tamiyo-growth-1, got {found!r}")
+    assert f"must be tamiyo-growth-2, got {found!r}: load it with the Tamiyo" in refuse(folder)
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe", b"not json"])
@@ -212,7 +225,7 @@ def test_a_recipe_that_is_no_json_is_refused(folder, content):
 @pytest.mark.parametrize("content", [b"[]", b"3", b"null"])
 def test_a_recipe_that_is_no_object_is_refused(folder, content):
     (folder / "growth.json").write_bytes(content)
-    assert refuse(folder).endswith("must be tamiyo-growth-1, got None")
+    assert "must be tamiyo-growth-2, got None: " in refuse(folder)
 
 
 @pytest.mark.parametrize("name", ["growth.json", "weights.safetensors"])

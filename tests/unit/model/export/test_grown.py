@@ -80,7 +80,7 @@ def test_detach_keeps_the_mode_of_every_module():
     model.host[5].eval()
     network = detach(model)
     assert (network.training, network[1].training, network[4].training) == (True, False, True)
-    assert (network[5].training, network[5].seed.training) == (False, False)
+    assert (network[5].training, network[5].grown_seed.training) == (False, False)
 
 
 def test_a_fossil_is_listed_with_all_that_is_needed_to_build_it():
@@ -120,7 +120,7 @@ def test_slots_inside_slots_are_wrapped_from_the_inside_out():
             model.slots[slot_id].seed.module.scale.fill_(0.7)
     network = detach(model)
     assert torch.equal(network(build_batch()[0]), model(build_batch()[0]))
-    assert isinstance(network[0].module[1], GrownModule)
+    assert isinstance(network[0].host_module[1], GrownModule)
 
 
 def test_a_module_of_two_names_is_wrapped_under_both():

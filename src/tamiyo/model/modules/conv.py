@@ -8,12 +8,9 @@ Normalizers are GroupNorm, so that no running statistics can drift.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from torch import Tensor, nn
-
-if TYPE_CHECKING:
-    from tamiyo.model.blueprints.shapes import SlotShape
 
 __all__ = [
     "SqueezeExcite",
@@ -67,19 +64,18 @@ class SqueezeExcite(nn.Module):
         return weighed
 
 
-def build_norm(shape: SlotShape) -> nn.Module:
+def build_norm(channels: int) -> nn.Module:
     """GroupNorm alone."""
-    return _norm(shape.channels)
+    return _norm(channels)
 
 
-def build_attention(shape: SlotShape) -> nn.Module:
+def build_attention(channels: int) -> nn.Module:
     """Squeeze and excite with at least four hidden units."""
-    return SqueezeExcite(shape.channels)
+    return SqueezeExcite(channels)
 
 
-def build_depthwise(shape: SlotShape) -> nn.Module:
+def build_depthwise(channels: int) -> nn.Module:
     """Depthwise 3x3, then 1x1, GroupNorm, ReLU."""
-    channels = shape.channels
     return nn.Sequential(
         nn.Conv2d(channels, channels, 3, padding=1, groups=channels, bias=False),
         nn.Conv2d(channels, channels, 1, bias=False),
@@ -88,34 +84,32 @@ def build_depthwise(shape: SlotShape) -> nn.Module:
     )
 
 
-def build_bottleneck(shape: SlotShape) -> nn.Module:
+def build_bottleneck(channels: int) -> nn.Module:
     """1x1 to at least eight channels, 3x3 there, 1x1 back, GroupNorm."""
-    inner = max(8, shape.channels // 4)
+    inner = max(8, channels // 4)
     return nn.Sequential(
-        nn.Conv2d(shape.channels, inner, 1, bias=False),
+        nn.Conv2d(channels, inner, 1, bias=False),
         nn.ReLU(),
         nn.Conv2d(inner, inner, 3, padding=1, bias=False),
         nn.ReLU(),
-        nn.Conv2d(inner, shape.channels, 1, bias=False),
-        _norm(shape.channels),
+        nn.Conv2d(inner, channels, 1, bias=False),
+        _norm(channels),
     )
 
 
-def build_conv_small(shape: SlotShape) -> nn.Module:
+def build_conv_small(channels: int) -> nn.Module:
     """1x1 convolution, GroupNorm, ReLU."""
-    return _conv_block(shape.channels, kernel_size=1)
+    return _conv_block(channels, kernel_size=1)
 
 
-def build_conv_light(shape: SlotShape) -> nn.Module:
+def build_conv_light(channels: int) -> nn.Module:
     """3x3 convolution, GroupNorm, ReLU."""
-    return _conv_block(shape.channels, kernel_size=3)
+    return _conv_block(channels, kernel_size=3)
 
 
-def build_conv_heavy(shape: SlotShape) -> nn.Module:
+def build_conv_heavy(channels: int) -> nn.Module:
     """Two 3x3 blocks in series."""
-    return nn.Sequential(
-        _conv_block(shape.channels, kernel_size=3), _conv_block(shape.channels, kernel_size=3)
-    )
+    return nn.Sequential(_conv_block(channels, kernel_size=3), _conv_block(channels, kernel_size=3))
 
 
 def _norm(channels: int) -> nn.Module:
