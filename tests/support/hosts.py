@@ -24,6 +24,7 @@ __all__ = [
     "CLASSES",
     "CONV_BLUEPRINTS",
     "SLOTS",
+    "Listener",
     "Wrapped",
     "advance",
     "build_batch",
@@ -53,7 +54,17 @@ CONV_BLUEPRINTS = (
     Blueprint.CONV_SMALL,
     Blueprint.CONV_HEAVY,
 )
-"""Every blueprint that can be trained in a convolutional slot."""
+"""The blueprints whose bodies for a convolutional slot are made for maps."""
+
+
+class Listener:
+    """A sink that keeps what it is told."""
+
+    def __init__(self):
+        self.events = []
+
+    def emit(self, event):
+        self.events.append(event)
 
 
 class Wrapped(nn.Module):
@@ -94,7 +105,8 @@ def build_model(host=None, *, slots=None, wrap=False, seed=0, **options):
     if slots is None:
         prefix = "net." if isinstance(host, Wrapped) else ""
         slots = {slot_id: prefix + path for slot_id, path in SLOTS.items()}
-    return attach(host, slots, build_batch()[0], generator=build_seeded(seed + 1), **options)
+    options = {"generator": build_seeded(seed + 1)} | options
+    return attach(host, slots, build_batch()[0], **options)
 
 
 def build_batch(size=6, seed=5):

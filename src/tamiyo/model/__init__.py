@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tamiyo.model.alpha import AlphaSchedule, Weights, ramp_fraction
+from tamiyo.model.attaching import ModuleReport, call_host, describe_host, propose_slots
 from tamiyo.model.blueprints import (
     BLUEPRINTS,
     BlueprintEntry,
@@ -16,7 +17,6 @@ from tamiyo.model.execution import Overrides
 from tamiyo.model.export import (
     GROWTH_FORMAT,
     Fossil,
-    GrownModule,
     detach,
     graft,
     list_fossils,
@@ -25,6 +25,7 @@ from tamiyo.model.export import (
     write_atomically,
 )
 from tamiyo.model.host import HOST_OWNER, TamiyoModel, attach, count_trainable
+from tamiyo.model.modules import GrownModule
 from tamiyo.model.randomness import drawing_from, preserving_buffers
 from tamiyo.model.seed import SeedMeasurement
 
@@ -37,6 +38,7 @@ __all__ = [
     "CommandOutcome",
     "Fossil",
     "GrownModule",
+    "ModuleReport",
     "Overrides",
     "SeedMeasurement",
     "SlotShape",
@@ -44,15 +46,18 @@ __all__ = [
     "Topology",
     "Weights",
     "attach",
+    "call_host",
     "count_blueprint_parameters",
     "count_gate_parameters",
     "count_trainable",
+    "describe_host",
     "detach",
     "drawing_from",
     "graft",
     "list_fossils",
     "load_export",
     "preserving_buffers",
+    "propose_slots",
     "ramp_fraction",
     "save_export",
     "write_atomically",

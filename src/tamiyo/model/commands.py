@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
+    from tamiyo.model.attaching import SlotProbe
+    from tamiyo.model.blueprints import SeedModule
     from tamiyo.model.records import LifecycleRecorder
     from tamiyo.model.slot import SeedSlot
 
@@ -56,8 +58,10 @@ class Growth:
     """Changes the structure of one model.
 
     Args:
+        host: The host.
         slots: The model's slots by id.
         seeds: The model's registry of living seed modules by slot id, kept in step here.
+        probes: What was found about each slot, which says where its seeds are to live.
         config: Thresholds and clocks.
         generator: Owned generator new weights are drawn from.
         recorder: Told of every event.
@@ -65,15 +69,20 @@ class Growth:
 
     def __init__(
         self,
+        host: nn.Module,
         slots: Mapping[str, SeedSlot],
         seeds: nn.ModuleDict,
+        *,
+        probes: Mapping[str, SlotProbe],
         config: LifecycleConfig,
         generator: torch.Generator,
         recorder: LifecycleRecorder,
     ) -> None:
         self.control_accuracy: float | None = None
+        self._host = host
         self._slots = slots
         self._seeds = seeds
+        self._probes = probes
         self._config = config
         self._generator = generator
         self._recorder = recorder
@@ -133,6 +142,7 @@ class Growth:
             tempo=_given(command, command.tempo, Tempo),
             target=_given(command, command.alpha_target, AlphaTarget),
         )
+        self._place(slot, module)
         self._seeds[slot.slot_id] = module
         slot.plant(seed)
         self._recorder.germinated(epoch, seed, command, slot.slot_id)
@@ -146,6 +156,7 @@ class Growth:
         if style.algorithm == AlphaAlgorithm.GATE and seed.module.gate is None:
             with drawing_from(self._generator):
                 seed.module.gate = build_gate(slot.shape)
+            self._place(slot, seed.module)
         slot.retarget(
             style,
             _given(command, command.alpha_target, AlphaTarget).alpha,
@@ -169,6 +180,11 @@ class Growth:
         else:
             slot.ramp_out(speed.epochs, curve)
             self._way_out[seed.seed_id] = (command.initiator, command.reason)
+
+    def _place(self, slot: SeedSlot, module: SeedModule) -> None:
+        """Take a module to the slot, which may have been moved since the model was made."""
+        device, dtype = self._probes[slot.slot_id].locate(self._host)
+        module.to(device=device, dtype=dtype).train(self._host.training)
 
     def _bury(
         self, slot: SeedSlot, seed: Seed, initiator: Initiator, reason: str, epoch: int

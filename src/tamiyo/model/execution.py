@@ -2,22 +2,23 @@
 
 A host that is an ``nn.Sequential`` whose children carry the slots is cut into segments, so that a
 shadow pass starts at its slot and variants share everything before the first slot in which they
-differ. Any other host runs whole passes with the slot's output replaced: the same numbers, more
-work.
+differ. Any other host runs whole passes with taps on the slots that need one: the same numbers,
+more work. Where no seed has influence the host is called as it is.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Protocol, cast
 
 from torch import Tensor, nn
 
-from tamiyo.contracts import InvariantError
+from tamiyo.contracts import InvariantError, ShapeError
 from tamiyo.model.alpha import Weights
-from tamiyo.model.blueprints import compose
+from tamiyo.model.attaching import unpack
+from tamiyo.model.blueprints import Topology, compose
+from tamiyo.model.tap import Site, map_names, tapping
 
 if TYPE_CHECKING:
     from tamiyo.model.slot import SeedSlot
@@ -31,15 +32,16 @@ Overrides = Mapping[str, Weights]
 
 
 class Execution(Protocol):
-    """Runs a host with the seeds of its slots."""
+    """Runs a host with the seeds of its slots; ``inputs`` are packed as for ``call_host``."""
 
     order: tuple[str, ...]
     """Slot ids in the order the forward pass meets them."""
 
-    shares_prefix: bool
-    """Whether shadow passes and variants skip what they have in common."""
+    @property
+    def shares_prefix(self) -> bool:
+        """Whether shadow passes and variants skip what they have in common."""
 
-    def run(self, inputs: Tensor, capture: str | None = None) -> tuple[Tensor, Tensor | None]:
+    def run(self, inputs: object, capture: str | None = None) -> tuple[object, Tensor | None]:
         """Run the network as it is.
 
         Args:
@@ -48,11 +50,15 @@ class Execution(Protocol):
 
         Returns:
             ``(outputs, features)``; ``features`` is ``None`` unless a capture was asked for.
+
+        Raises:
+            ShapeError: If the features of a slot whose seed has influence are not like those of
+                the example, or its module runs twice.
         """
 
     def resume(
-        self, inputs: Tensor, slot_id: str, features: Tensor, overrides: Overrides
-    ) -> Tensor:
+        self, inputs: object, slot_id: str, features: Tensor, overrides: Overrides
+    ) -> object:
         """Run from a slot onward.
 
         Args:
@@ -62,8 +68,11 @@ class Execution(Protocol):
             overrides: Weights to use instead of the slots' own.
         """
 
-    def run_variants(self, inputs: Tensor, variants: Sequence[Overrides]) -> list[Tensor]:
+    def run_variants(self, inputs: object, variants: Sequence[Overrides]) -> list[object]:
         """Run the network once per variant; returns the outputs in the variants' order."""
+
+    def call(self, args: tuple[object, ...], kwargs: Mapping[str, object]) -> object:
+        """Run the network as it is on what the host would be called with."""
 
 
 def build_execution(
@@ -76,92 +85,19 @@ def build_execution(
         slots: Its slots by id.
         order: Slot ids in the order a probe batch met them.
     """
-    children = dict(host.named_children())
-    paths = {slot.path for slot in slots.values()}
-    # Running child by child would pass over hooks on the host itself.
-    is_hooked = host._forward_hooks or host._forward_pre_hooks  # noqa: SLF001  # not to be had otherwise
-    if type(host) is nn.Sequential and paths <= set(children) and not is_hooked:
-        return _SegmentedExecution(host, slots)
+    whole = _WholePassExecution(host, slots, order)
+    if _is_plain(host) and {slot.path for slot in slots.values()} <= set(_list_names(host)):
+        return _SegmentedExecution(cast("nn.Sequential", host), slots, whole)
     _LOGGER.info(
         "%s is no nn.Sequential whose children carry the slots: shadow passes and counterfactuals "
         "run it whole, with the same numbers but more work",
         type(host).__name__,
     )
-    return _WholePassExecution(host, slots, order)
-
-
-class _SegmentedExecution:
-    """Runs an ``nn.Sequential`` child by child.
-
-    Features that are used twice are cloned first: the child that follows may work in place.
-    """
-
-    shares_prefix = True
-
-    def __init__(self, host: nn.Sequential, slots: Mapping[str, SeedSlot]) -> None:
-        by_path = {slot.path: slot for slot in slots.values()}
-        self._steps = [(child, by_path.get(name)) for name, child in _named_steps(host)]
-        self._position = {
-            slot.slot_id: index for index, (_, slot) in enumerate(self._steps) if slot is not None
-        }
-        self.order = tuple(self._position)
-
-    def run(self, inputs: Tensor, capture: str | None = None) -> tuple[Tensor, Tensor | None]:
-        features, captured = inputs, None
-        for child, slot in self._steps:
-            features = child(features)
-            if slot is not None:
-                if slot.slot_id == capture:
-                    captured = features.clone()
-                features = _blend(features, slot, slot.weights)
-        return features, captured
-
-    def resume(
-        self, inputs: Tensor, slot_id: str, features: Tensor, overrides: Overrides
-    ) -> Tensor:
-        del inputs  # the features are all that is needed
-        features, position = features.clone(), self._position[slot_id]
-        for index in range(position, len(self._steps)):
-            child, slot = self._steps[index]
-            if index > position:
-                features = child(features)
-            if slot is not None:
-                features = _blend(features, slot, overrides.get(slot.slot_id, slot.weights))
-        return features
-
-    def run_variants(self, inputs: Tensor, variants: Sequence[Overrides]) -> list[Tensor]:
-        outputs: dict[int, Tensor] = {}
-        self._branch(0, inputs, variants, list(range(len(variants))), outputs)
-        return [outputs[index] for index in range(len(variants))]
-
-    def _branch(
-        self,
-        step: int,
-        features: Tensor,
-        variants: Sequence[Overrides],
-        members: list[int],
-        outputs: dict[int, Tensor],
-    ) -> None:
-        """Run on from ``step``, splitting the members wherever a slot treats them differently."""
-        if step == len(self._steps):
-            outputs.update(dict.fromkeys(members, features))
-            return
-        child, slot = self._steps[step]
-        features = child(features)
-        if slot is None:
-            self._branch(step + 1, features, variants, members, outputs)
-            return
-        groups: dict[Weights, list[int]] = {}
-        for member in members:
-            weights = variants[member].get(slot.slot_id, slot.weights)
-            groups.setdefault(weights, []).append(member)
-        for weights, group in groups.items():
-            own = features.clone() if len(groups) > 1 else features
-            self._branch(step + 1, _blend(own, slot, weights), variants, group, outputs)
+    return whole
 
 
 class _WholePassExecution:
-    """Runs any host with a forward hook on each slot's module, for the length of the pass only."""
+    """Runs any host with a tap on each slot that needs one, for the length of the pass only."""
 
     shares_prefix = False
 
@@ -170,74 +106,202 @@ class _WholePassExecution:
     ) -> None:
         self._host = host
         self._slots = slots
+        names = map_names(host)
+        self._sites = {slot_id: Site(host, names[slot.path]) for slot_id, slot in slots.items()}
         self.order = tuple(order)
-        self._overrides: Overrides = {}
-        self._replace: tuple[str, Tensor] | None = None
-        self._capture: str | None = None
-        self._captured: Tensor | None = None
 
-    def run(self, inputs: Tensor, capture: str | None = None) -> tuple[Tensor, Tensor | None]:
-        with self._using({}, capture=capture):
-            outputs: Tensor = self._host(inputs)
-            return outputs, self._captured
+    def run(self, inputs: object, capture: str | None = None) -> tuple[object, Tensor | None]:
+        visits = self._visit({}, capture=capture)
+        outputs = self._pass(*unpack(inputs), visits)
+        return outputs, None if capture is None else visits[capture].captured
 
     def resume(
-        self, inputs: Tensor, slot_id: str, features: Tensor, overrides: Overrides
-    ) -> Tensor:
-        with self._using(overrides, replace=(slot_id, features)):
-            outputs: Tensor = self._host(inputs)
-            return outputs
+        self, inputs: object, slot_id: str, features: Tensor, overrides: Overrides
+    ) -> object:
+        return self._pass(*unpack(inputs), self._visit(overrides, replace=(slot_id, features)))
 
-    def run_variants(self, inputs: Tensor, variants: Sequence[Overrides]) -> list[Tensor]:
-        outputs = []
-        for overrides in variants:
-            with self._using(overrides):
-                outputs.append(self._host(inputs))
-        return outputs
+    def run_variants(self, inputs: object, variants: Sequence[Overrides]) -> list[object]:
+        args, kwargs = unpack(inputs)
+        return [self._pass(args, kwargs, self._visit(overrides)) for overrides in variants]
 
-    def _hook(self, slot: SeedSlot) -> Callable[[nn.Module, object, Tensor], Tensor | None]:
-        def blend_in(_module: nn.Module, _inputs: object, features: Tensor) -> Tensor | None:
-            if self._replace is not None and self._replace[0] == slot.slot_id:
-                features = self._replace[1].clone()
-            if self._capture == slot.slot_id:
-                self._captured = features.clone()
-            return _blend(features, slot, self._overrides.get(slot.slot_id, slot.weights))
+    def call(self, args: tuple[object, ...], kwargs: Mapping[str, object]) -> object:
+        return self._pass(args, kwargs, self._visit({}))
 
-        return blend_in
-
-    @contextmanager
-    def _using(
+    def _visit(
         self,
         overrides: Overrides,
         *,
         capture: str | None = None,
         replace: tuple[str, Tensor] | None = None,
-    ) -> Iterator[None]:
-        self._overrides, self._capture, self._replace = overrides, capture, replace
-        handles = [
-            self._host.get_submodule(slot.path).register_forward_hook(self._hook(slot))
-            for slot in self._slots.values()
-        ]
-        try:
-            yield
-        finally:
-            for handle in handles:
-                handle.remove()
-            self._overrides, self._capture, self._replace, self._captured = {}, None, None, None
+    ) -> dict[str, _Visit]:
+        visits = {}
+        for slot_id, slot in self._slots.items():
+            weights = overrides.get(slot_id, slot.weights)
+            given = replace[1] if replace is not None and replace[0] == slot_id else None
+            if weights or slot_id == capture or given is not None:
+                visits[slot_id] = _Visit(slot, weights, captures=slot_id == capture, given=given)
+        return visits
+
+    def _pass(
+        self,
+        args: tuple[object, ...],
+        kwargs: Mapping[str, object],
+        visits: Mapping[str, _Visit],
+    ) -> object:
+        if not visits:
+            return self._host(*args, **kwargs)
+        with tapping((self._sites[slot_id], visit) for slot_id, visit in visits.items()):
+            return self._host(*args, **kwargs)
 
 
-def _named_steps(host: nn.Sequential) -> Iterator[tuple[str, nn.Module]]:
-    """Yield the children with their names, a module that stands in two places twice."""
-    for name, module in host.named_modules(remove_duplicate=False):
-        if name and "." not in name:
-            yield name, module
+class _Visit:
+    """What one pass does where it meets a slot.
+
+    Args:
+        slot: The slot.
+        weights: Styles and alphas in effect there.
+        captures: Whether to keep the features.
+        given: Features to go on with instead of the host's.
+    """
+
+    def __init__(
+        self, slot: SeedSlot, weights: Weights, *, captures: bool, given: Tensor | None
+    ) -> None:
+        self.captured: Tensor | None = None
+        self._slot = slot
+        self._weights = weights
+        self._captures = captures
+        self._given = given
+        self._has_run = False
+
+    def __call__(self, features: object) -> object:
+        if self._has_run:
+            message = (
+                f"module of slot {self._slot.slot_id} must run once per pass, got a second run"
+            )
+            raise ShapeError(message)
+        self._has_run = True
+        if self._given is not None:
+            features = self._given.clone()
+        if self._captures:
+            self.captured = _check_features(features, self._slot).clone()
+        return _blend(features, self._slot, self._weights)
 
 
-def _blend(features: Tensor, slot: SeedSlot, weights: Weights) -> Tensor:
+class _SegmentedExecution:
+    """Runs an ``nn.Sequential`` child by child where that saves work, else in whole passes.
+
+    Features that are used twice are cloned first: the child that follows may work in place.
+    """
+
+    def __init__(
+        self, host: nn.Sequential, slots: Mapping[str, SeedSlot], whole: _WholePassExecution
+    ) -> None:
+        by_path = {slot.path: slot for slot in slots.values()}
+        steps = [(index, by_path.get(name)) for index, name in enumerate(_list_names(host))]
+        self._slots = {index: slot for index, slot in steps if slot is not None}
+        self._host = host
+        self._whole = whole
+        self.order = whole.order
+
+    @property
+    def shares_prefix(self) -> bool:
+        return _is_plain(self._host)
+
+    def run(self, inputs: object, capture: str | None = None) -> tuple[object, Tensor | None]:
+        return self._whole.run(inputs, capture)
+
+    def call(self, args: tuple[object, ...], kwargs: Mapping[str, object]) -> object:
+        return self._whole.call(args, kwargs)
+
+    def resume(
+        self, inputs: object, slot_id: str, features: Tensor, overrides: Overrides
+    ) -> object:
+        if not self.shares_prefix:
+            return self._whole.resume(inputs, slot_id, features, overrides)
+        first = next(index for index, slot in self._slots.items() if slot.slot_id == slot_id)
+        current: object = features.clone()
+        for index, child in enumerate(self._host):
+            if index > first:
+                current = child(current)
+            if index >= first and index in self._slots:
+                slot = self._slots[index]
+                current = _blend(current, slot, overrides.get(slot.slot_id, slot.weights))
+        return current
+
+    def run_variants(self, inputs: object, variants: Sequence[Overrides]) -> list[object]:
+        args, kwargs = unpack(inputs)
+        if kwargs or len(args) != 1 or not self.shares_prefix:
+            return self._whole.run_variants(inputs, variants)
+        outputs: dict[int, object] = {}
+        self._branch(0, args[0], variants, list(range(len(variants))), outputs)
+        return [outputs[index] for index in range(len(variants))]
+
+    def _branch(
+        self,
+        step: int,
+        features: object,
+        variants: Sequence[Overrides],
+        members: list[int],
+        outputs: dict[int, object],
+    ) -> None:
+        """Run on from ``step``, splitting the members wherever a slot treats them differently."""
+        if step == len(self._host):
+            outputs.update(dict.fromkeys(members, features))
+            return
+        features = self._host[step](features)
+        slot = self._slots.get(step)
+        if slot is None:
+            self._branch(step + 1, features, variants, members, outputs)
+            return
+        groups: dict[Weights, list[int]] = {}
+        for member in members:
+            weights = variants[member].get(slot.slot_id, slot.weights)
+            groups.setdefault(weights, []).append(member)
+        for weights, group in groups.items():
+            own = cast("Tensor", features).clone() if len(groups) > 1 else features
+            self._branch(step + 1, _blend(own, slot, weights), variants, group, outputs)
+
+
+def _is_plain(host: nn.Module) -> bool:
+    """Say whether running a host child by child is all that calling it does."""
+    # The hooks are to be had from the instance's own attributes only, like a replaced forward.
+    own = vars(host)
+    hooks = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+    is_changed = "forward" in own or own.get("_compiled_call_impl") is not None
+    return type(host) is nn.Sequential and not is_changed and not any(own[name] for name in hooks)
+
+
+def _list_names(host: nn.Module) -> list[str]:
+    """List the names of the children, of one that stands in two places both."""
+    named = host.named_modules(remove_duplicate=False)
+    return [name for name, _ in named if name and "." not in name]
+
+
+def _blend(features: object, slot: SeedSlot, weights: Weights) -> object:
+    """Blend a slot's seed into its features, which must be like those of the example.
+
+    Raises:
+        InvariantError: If there is no seed to blend in.
+    """
     if not weights:
         return features
     if slot.seed is None:
         message = f"slot {slot.slot_id} must hold a seed to blend one in, got {slot.stage}"
         raise InvariantError(message)
     by_algorithm = tuple((style.algorithm, alpha) for style, alpha in weights)
-    return compose(features, slot.seed.module, by_algorithm)
+    return compose(_check_features(features, slot), slot.seed.module, by_algorithm)
+
+
+def _check_features(features: object, slot: SeedSlot) -> Tensor:
+    shape = slot.shape
+    if isinstance(features, Tensor) and not features.is_nested:
+        axis = 1 if shape.topology == Topology.CNN else -1
+        if features.dim() == 1 + len(shape.per_sample) and features.shape[axis] == shape.channels:
+            return features
+    found = list(features.shape) if isinstance(features, Tensor) else type(features).__name__
+    message = (
+        f"features of slot {slot.slot_id} must have the axes and the {shape.channels} channels of "
+        f"the example's, {list(shape.per_sample)} per sample, got {found}"
+    )
+    raise ShapeError(message)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NoReturn
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from tamiyo.contracts import (
     AdaptationCommand,
@@ -21,17 +22,17 @@ from tamiyo.contracts import (
     find_refusal,
     sort_slot_ids,
 )
+from tamiyo.model.attaching import probe_slots
 from tamiyo.model.commands import CommandOutcome, Growth
 from tamiyo.model.execution import build_execution
-from tamiyo.model.probing import probe_slots
 from tamiyo.model.records import LifecycleRecorder
 from tamiyo.model.slot import SeedSlot
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from tamiyo.model.alpha import Weights
-    from tamiyo.model.blueprints import SlotShape
+    from tamiyo.model.attaching import SlotProbe
     from tamiyo.model.seed import SeedMeasurement
 
 __all__ = ["HOST_OWNER", "TamiyoModel", "attach", "count_trainable"]
@@ -42,10 +43,10 @@ HOST_OWNER: Final = "host"
 
 def attach(
     host: nn.Module,
-    slots: Mapping[str, str],
-    example: Tensor,
+    slots: Mapping[str, str] | Sequence[str],
+    example: object,
     *,
-    generator: torch.Generator,
+    generator: torch.Generator | None = None,
     config: LifecycleConfig | None = None,
     max_parameters: int | None = None,
     sink: EventSink | None = None,
@@ -53,24 +54,34 @@ def attach(
 ) -> TamiyoModel:
     """Put slots into a host without changing its code, its parameters or its outputs.
 
+    The host is examined by trial passes on copies that share its parameters, in the mixed precision
+    that is on at the time; the user's own hooks run in them. It may draw random numbers of PyTorch
+    in evaluation mode: all trial passes draw the same ones.
+
     Args:
-        host: A module that maps one tensor to one tensor.
-        slots: Slot id (``r0c0`` ...) to the path of the module whose output the slot is.
-        example: A batch for the host, used once to find the shapes, in evaluation mode.
-        generator: Owned generator that new seeds draw their initial weights from.
+        host: Any module; it stays as it is and keeps its parameters, names and mode.
+        slots: Slot id (``r0c0`` ...) to the path of the module whose output the slot is; or paths
+            alone, which get the ids ``r0c0``, ``r0c1`` and so on in their order.
+        example: A batch for the host: a tuple for positional arguments, a mapping for keyword
+            arguments, anything else is the single argument. Two samples or more show where the
+            batch axis is, token ids that differ whether positions see later ones.
+        generator: Owned generator that new seeds draw their initial weights from; by default a new
+            one with seed 0.
         config: Thresholds and clocks of a seed's life.
         max_parameters: Budget for all trainable parameters; ``None`` for no budget.
         sink: Where lifecycle events go.
         environment: Index of the environment, for events and reports.
 
     Raises:
-        SlotIdError: If a slot id is malformed or a path names no module.
-        ShapeError: If a slot's output is not of a shape seeds can work on, or not produced exactly
-            once per forward pass.
-        ConfigError: If the host alone exceeds the budget.
+        ConfigError: If the host is a model already, no module at all, holds no numbers to train,
+            or alone exceeds the budget. Of this kind are ``SlotIdError``, for a malformed slot id
+            or a path that names no module, and ``ShapeError``, for a host or a slot that cannot be
+            grown; the message says why and what can be done.
     """
-    paths = {slot_id: slots[slot_id] for slot_id in sort_slot_ids(slots)}
-    shapes = probe_slots(host, paths, example)
+    if isinstance(host, TamiyoModel):
+        message = "host must be a network without slots, got a TamiyoModel: detach it first"
+        raise ConfigError(message)
+    probes = probe_slots(host, slots, example)
     host_parameters = count_trainable(host)
     if max_parameters is not None and host_parameters > max_parameters:
         message = (
@@ -79,12 +90,12 @@ def attach(
         raise ConfigError(message)
     return TamiyoModel(
         host,
-        paths,
-        shapes,
+        probes,
         config=config or LifecycleConfig(),
-        generator=generator,
+        generator=generator or torch.Generator().manual_seed(0),
         max_parameters=max_parameters,
-        recorder=LifecycleRecorder(sink or NullSink(), environment),
+        sink=sink or NullSink(),
+        environment=environment,
     )
 
 
@@ -107,13 +118,13 @@ class TamiyoModel(nn.Module):
     def __init__(
         self,
         host: nn.Module,
-        paths: Mapping[str, str],
-        shapes: Mapping[str, SlotShape],
+        probes: Mapping[str, SlotProbe],
         *,
         config: LifecycleConfig,
         generator: torch.Generator,
         max_parameters: int | None,
-        recorder: LifecycleRecorder,
+        sink: EventSink,
+        environment: int,
     ) -> None:
         super().__init__()
         self.host = host
@@ -122,23 +133,32 @@ class TamiyoModel(nn.Module):
         self.epoch = 1
         self._config = config
         self._max_parameters = max_parameters
-        self._recorder = recorder
+        self._sink = sink
+        self._recorder = LifecycleRecorder(sink, environment)
         self.slots = {
             slot_id: SeedSlot(
                 slot_id=slot_id,
-                path=path,
-                shape=shapes[slot_id],
+                path=probes[slot_id].path,
+                shape=probes[slot_id].shape,
                 config=config,
                 record=self._record_stage,
             )
-            for slot_id, path in paths.items()
+            for slot_id in sort_slot_ids(probes)
         }
-        self.execution = build_execution(host, self.slots, tuple(shapes))
-        self._growth = Growth(self.slots, self.seeds, config, generator, recorder)
+        self.execution = build_execution(host, self.slots, tuple(probes))
+        self._growth = Growth(
+            host,
+            self.slots,
+            self.seeds,
+            probes=probes,
+            config=config,
+            generator=generator,
+            recorder=self._recorder,
+        )
 
-    def forward(self, inputs: Tensor) -> Tensor:
-        """Run the host with every seed that has influence."""
-        return self.execution.run(inputs)[0]
+    def forward(self, *args: object, **kwargs: object) -> object:
+        """Run the host with every seed that has influence, on whatever the host takes."""
+        return self.execution.call(args, kwargs)
 
     def apply_command(self, command: AdaptationCommand) -> CommandOutcome:
         """Carry out one command if it is legal; an illegal one changes nothing.
@@ -165,7 +185,13 @@ class TamiyoModel(nn.Module):
         """Let one epoch pass over alphas and cooldowns; a ramp to 0 that ends removes its seed."""
         self._growth.tick(self.epoch)
 
-    def ramp_out_uncommitted(self, steps: int, *, initiator: Initiator, reason: str) -> None:
+    def ramp_out_uncommitted(
+        self,
+        steps: int,
+        *,
+        initiator: Initiator = Initiator.CLOSING,
+        reason: str = "not committed by the last decision",
+    ) -> None:
         """Send every uncommitted seed on its way out, whatever it is doing.
 
         Args:
@@ -226,6 +252,29 @@ class TamiyoModel(nn.Module):
             min_prune_age_epochs=self._config.min_prune_age_epochs,
             slots=tuple(slot.report() for slot in self.slots.values()),
         )
+
+    def __deepcopy__(self, memo: dict[int, object]) -> TamiyoModel:
+        """Copy the model: the copy grows by itself, but tells the same sink of it.
+
+        A sink is where events go, such as an open file, and no part of the model.
+        """
+        memo[id(self._sink)] = self._sink
+        twin = type(self).__new__(type(self))
+        memo[id(self)] = twin
+        vars(twin).update(copy.deepcopy(vars(self), memo))
+        return twin
+
+    def _replicate_for_data_parallel(self) -> NoReturn:
+        """Refuse to be run by nn.DataParallel.
+
+        Raises:
+            ConfigError: Always.
+        """
+        message = (
+            "a TamiyoModel must not be wrapped in nn.DataParallel, got a request for a replica: "
+            "its slots would go on running the first device's host; run one process per device"
+        )
+        raise ConfigError(message)
 
     def _record_stage(
         self,

@@ -19,26 +19,18 @@ from tamiyo.contracts import (
 from tamiyo.model import attach
 from tests.support.hosts import (
     SLOTS,
+    Listener,
     advance,
     build_batch,
     build_host,
     build_model,
+    build_retarget,
     build_seeded,
     germinate,
     pass_epoch,
     prune,
     walk_to,
 )
-
-
-class Listener:
-    """Keeps what it is told."""
-
-    def __init__(self):
-        self.events = []
-
-    def emit(self, event):
-        self.events.append(event)
 
 
 def test_the_registry_of_modules_follows_the_slots():
@@ -131,3 +123,34 @@ def test_a_seed_that_leaves_in_time_keeps_its_own_way_out_at_the_end(speed, init
         pass_epoch(model)
     (pruned,) = [event for event in sink.events if isinstance(event, SeedPruned)]
     assert pruned.initiator == initiator
+
+
+@pytest.mark.parametrize(
+    ("move", "device", "dtype"),
+    [
+        (lambda model: model, "cpu", torch.float32),
+        (lambda model: model.double(), "cpu", torch.float64),
+        (lambda model: model.bfloat16(), "cpu", torch.bfloat16),
+        (lambda model: model.to("meta"), "meta", torch.float32),
+    ],
+)
+@pytest.mark.parametrize("path", ["2", "0"])
+def test_seeds_are_born_where_their_slot_is_now(move, device, dtype, path):
+    model = move(build_model(slots={"r0c0": path}))
+    germinate(model, blueprint=Blueprint.CONV_LIGHT, style=Style.GATED_GATE)
+    parameters = list(model.seeds.parameters())
+    assert {(p.device.type, p.dtype) for p in parameters} == {(device, dtype)}
+
+
+def test_a_gate_that_comes_later_is_of_its_slots_dtype():
+    model = build_model()
+    walk_to(model.double(), SeedStage.HOLDING)
+    assert model.apply_command(build_retarget(style=Style.GATED_GATE)).executed
+    assert {p.dtype for p in model.seeds.parameters()} == {torch.float64}
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_a_seed_is_born_in_the_mode_of_its_host(training):
+    model = build_model().train(training)
+    germinate(model)
+    assert model.seeds["r0c0"].training == training

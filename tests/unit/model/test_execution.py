@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import random
+from contextlib import nullcontext
 
 import pytest
 import torch
 from torch import nn
 
-from tamiyo.contracts import AlphaTarget, Blueprint, InvariantError, SeedStage, Style
-from tamiyo.model import attach
+from tamiyo.contracts import AlphaTarget, Blueprint, InvariantError, SeedStage, ShapeError, Style
+from tamiyo.model import attach, drawing_from
+from tests.support.awkward_hosts import Called, Decoder, Encoder, draw, draw_ids
 from tests.support.hosts import (
     CONV_BLUEPRINTS,
     SLOTS,
@@ -138,6 +140,17 @@ def test_a_module_that_stands_twice_in_a_sequential_runs_twice():
     assert torch.equal(model(build_batch()[0]), host(build_batch()[0]))
 
 
+class Reshaped(nn.Module):
+    """Lets features pass, whatever their shape."""
+
+    def __init__(self):
+        super().__init__()
+        self.factor = nn.Parameter(torch.ones(()))
+
+    def forward(self, inputs):
+        return self.factor * inputs
+
+
 class Derived(nn.Sequential):
     """A Sequential with a forward pass of its own."""
 
@@ -159,17 +172,23 @@ def test_a_host_that_cannot_be_cut_runs_whole_passes(host, path):
     assert torch.equal(model(build_batch()[0]), host(build_batch()[0]))
 
 
-def test_hooks_live_for_the_length_of_a_pass_only():
+@pytest.mark.parametrize("channels", [1, 5])
+def test_the_host_is_whole_again_after_a_pass_and_after_one_that_failed(channels):
     model = build_model(wrap=True)
+    before = list(model.host.modules())
+    walk_to(model, SeedStage.HOLDING)
+    with nullcontext() if channels == 1 else pytest.raises(RuntimeError, match="channels"):
+        model(torch.zeros(2, channels, 8, 8))
+    assert list(model.host.modules()) == before
+
+
+def test_no_tap_is_placed_where_no_seed_has_influence():
+    model = build_model(wrap=True)
+    walk_to(model, SeedStage.TRAINING)
+    kinds = []
+    model.host.register_forward_pre_hook(lambda *_: kinds.extend(map(type, model.host.net)))
     model(build_batch()[0])
-    assert not any(module._forward_hooks for module in model.host.modules())
-
-
-def test_hooks_go_when_a_pass_fails():
-    model = build_model(wrap=True)
-    with pytest.raises(RuntimeError, match="channels"):
-        model(torch.zeros(1, 5, 8, 8))
-    assert not any(module._forward_hooks for module in model.host.modules())
+    assert kinds == [type(module) for module in model.host.net]
 
 
 @pytest.mark.parametrize("wrap", [False, True])
@@ -194,3 +213,105 @@ def test_hooks_on_the_host_itself_still_run():
     expected = host(inputs)
     model = attach(host, {"r0c0": "0"}, inputs, generator=torch.Generator())
     assert torch.equal(model(inputs), expected)
+
+
+def train(network, example, steps=50):
+    adam = torch.optim.Adam(network.train().parameters(), lr=0.01)
+    with drawing_from(build_seeded(4)):
+        for _ in range(steps):
+            adam.zero_grad()
+            network(example).float().square().mean().backward()
+            adam.step()
+    return [tensor.detach().clone() for tensor in network.state_dict().values()]
+
+
+def build_mlp():
+    return nn.Sequential(nn.Linear(6, 6), nn.ReLU(), nn.Dropout(0.3), nn.Linear(6, 3))
+
+
+def build_cnn():
+    features = (nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.ReLU(inplace=True), nn.Dropout(0.3))
+    return nn.Sequential(*features, nn.Flatten(), nn.Linear(16, 3))
+
+
+@pytest.mark.parametrize("cut", [False, True])
+@pytest.mark.parametrize(
+    ("build", "example", "slots"),
+    [
+        (build_cnn, draw(4, 1, 4, 4), ["0", "2"]),
+        (build_mlp, draw(4, 6), ["1"]),
+        (lambda: nn.Sequential(Decoder()), draw_ids(4, 7), ["0"]),
+        (lambda: nn.Sequential(Encoder(), nn.Tanh()), draw(4, 7, 8), ["0"]),
+    ],
+)
+def test_a_host_that_never_grows_trains_like_the_bare_host_bit_for_bit(build, example, slots, cut):
+    def build_again():
+        with drawing_from(build_seeded(2)):
+            return build() if cut else Wrapped(build())
+
+    paths = slots if cut else [f"net.{path}" for path in slots]
+    model = attach(build_again(), paths, example)
+    assert model.execution.shares_prefix == cut
+    pairs = zip(train(build_again(), example), train(model, example), strict=True)
+    assert all(torch.equal(bare, attached) for bare, attached in pairs)
+
+
+@pytest.mark.parametrize(
+    ("shape", "found"), [((2, 3, 8, 8), r"\[2, 3, 8, 8\]"), ((2, 4, 8), r"\[2, 4, 8\]")]
+)
+def test_features_unlike_those_of_the_example_are_refused_where_a_seed_works(shape, found):
+    model = attach(nn.Sequential(Reshaped(), nn.Conv2d(4, 2, 1)), ["0"], draw(2, 4, 8, 8))
+    walk_to(model, SeedStage.HOLDING)
+    with pytest.raises(ShapeError, match=rf"slot r0c0 must have the axes and the 4 .*got {found}"):
+        model(torch.zeros(shape))
+
+
+def test_a_module_that_begins_to_run_twice_is_refused_where_a_seed_works():
+    def repeat(self, features):
+        for _ in range(self.times):
+            features = self.body(features)
+        return self.head(features)
+
+    host = Called(repeat, body=nn.Linear(6, 6), head=nn.Linear(6, 3), times=1)
+    model = attach(host, ["body"], draw(4, 6))
+    walk_to(model, SeedStage.HOLDING)
+    host.times = 2
+    with pytest.raises(ShapeError, match="slot r0c0 must run once per pass, got a second run"):
+        model(draw(4, 6))
+
+
+@pytest.mark.parametrize("wrap", [False, True])
+def test_maps_may_be_of_any_size(wrap):
+    model = build_model(wrap=wrap).eval()
+    walk_to(model, SeedStage.HOLDING)
+    assert model(draw(2, 1, 13, 5)).shape == (2, 3)
+
+
+def test_a_hook_on_the_host_that_comes_later_is_not_passed_over():
+    model = build_model().eval()
+    walk_to(model, SeedStage.HOLDING)
+    before = model.execution.run_variants(build_batch()[0], [{}])[0]
+    model.host.register_forward_hook(lambda _module, _inputs, output: output + 1)
+    assert not model.execution.shares_prefix
+    features = model.execution.run(build_batch()[0], capture="r0c0")[1]
+    assert torch.equal(model.execution.run_variants(build_batch()[0], [{}])[0], before + 1)
+    assert torch.equal(model.execution.resume(build_batch()[0], "r0c0", features, {}), before + 1)
+
+
+def test_a_child_that_is_replaced_later_is_the_one_that_runs():
+    model = build_model().eval()
+    walk_to(model, SeedStage.HOLDING)
+    with torch.no_grad():
+        features = model.execution.run(build_batch()[0], capture="r0c1")[1]
+        model.host[8] = nn.Linear(4, 7)
+        assert model.execution.run_variants(build_batch()[0], [{}])[0].shape == (6, 7)
+        assert model.execution.resume(build_batch()[0], "r0c1", features, {}).shape == (6, 7)
+
+
+@pytest.mark.parametrize("inputs", [(draw(6, 1, 8, 8),), {"input": draw(6, 1, 8, 8)}])
+def test_inputs_come_packed(inputs):
+    model = build_model().eval()
+    walk_to(model, SeedStage.HOLDING)
+    plain = model(draw(6, 1, 8, 8))
+    assert torch.equal(model.execution.run(inputs)[0], plain)
+    assert torch.equal(model.execution.run_variants(inputs, [{}])[0], plain)

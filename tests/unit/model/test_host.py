@@ -8,12 +8,14 @@ from itertools import pairwise
 
 import pytest
 import torch
+from torch import nn
 from torch.nn import functional as F
 
 from tamiyo.contracts import (
     AdaptationCommand,
     AlphaMode,
     AlphaSpeed,
+    Blueprint,
     ConfigError,
     Initiator,
     LifecycleConfig,
@@ -29,8 +31,10 @@ from tamiyo.contracts import (
     legal_ops,
 )
 from tamiyo.model import HOST_OWNER, SeedMeasurement, attach
+from tests.support.awkward_hosts import Called, draw
 from tests.support.hosts import (
     SLOTS,
+    Listener,
     advance,
     build_batch,
     build_host,
@@ -413,11 +417,73 @@ def test_a_host_report_counts_epochs_from_one():
     assert sorted(set(epochs)) == list(range(1, max(epochs) + 1))
 
 
-def test_a_model_can_be_copied_and_the_copy_lives_by_itself():
-    model = build_model(wrap=True).eval()
+@pytest.mark.parametrize("wrap", [False, True])
+def test_a_model_can_be_copied_and_the_copy_grows_by_itself(wrap):
+    model = build_model(wrap=wrap).eval()
     walk_to(model, SeedStage.HOLDING)
-    twin = copy.deepcopy({"host": model.host})["host"]
-    expected = twin(build_batch()[0])
-    with torch.no_grad():
-        model.slots["r0c0"].seed.module.scale.fill_(3.0)
-    assert torch.equal(twin(build_batch()[0]), expected)
+    twin = copy.deepcopy(model)
+    assert torch.equal(twin(build_batch()[0]), model(build_batch()[0]))
+    before = state_of(model)
+    walk_to(twin, SeedStage.FOSSILIZED, "r0c1")
+    assert prune(twin).executed
+    assert state_of(model) == before
+    assert set(twin.seeds) == {"r0c1"}
+    assert germinate(model, "r0c1").executed
+    assert model.slots["r0c1"].seed is not twin.slots["r0c1"].seed
+
+
+def test_a_copy_draws_the_weights_its_original_will_draw():
+    models = [build_model()]
+    models.append(copy.deepcopy(models[0]))
+    for model in models:
+        germinate(model, blueprint=Blueprint.CONV_LIGHT)
+    one, two = (next(model.seeds["r0c0"].body.parameters()) for model in models)
+    assert torch.equal(one, two)
+
+
+def test_a_copy_tells_the_same_sink():
+    sink = Listener()
+    twin = copy.deepcopy(build_model(sink=sink))
+    germinate(twin)
+    assert len(sink.events) > 0
+
+
+def test_a_state_can_be_loaded_into_the_same_structure():
+    models = [build_model(seed=seed) for seed in (1, 2)]
+    for model in models:
+        walk_to(model, SeedStage.HOLDING)
+    models[1].load_state_dict(models[0].state_dict())
+    one, two = (model.eval()(build_batch()[0]) for model in models)
+    assert torch.equal(one, two)
+    assert list(models[0].host.state_dict()) == list(build_host().state_dict())
+
+
+@pytest.mark.parametrize("slots", [["2", "5"], ("2", "5"), {"r0c1": "5", "r0c0": "2"}])
+def test_slots_are_paths_or_ids_with_paths(slots):
+    model = attach(build_host(), slots, build_batch()[0])
+    assert {slot_id: slot.path for slot_id, slot in model.slots.items()} == SLOTS
+
+
+def test_a_model_without_a_generator_draws_with_seed_0():
+    models = [build_model(generator=generator) for generator in (None, build_seeded(0))]
+    for model in models:
+        germinate(model, blueprint=Blueprint.CONV_LIGHT)
+    one, two = (model.state_dict()["seeds.r0c0.body.0.weight"] for model in models)
+    assert torch.equal(one, two)
+
+
+def test_a_model_takes_whatever_its_host_takes():
+    parts = {"body": nn.Linear(6, 6), "head": nn.Linear(6, 3)}
+    host = Called(lambda self, x, *, twice: self.head(self.body(x)) * (1 + twice), **parts)
+    model = attach(host, ["body"], {"x": draw(4, 6), "twice": False})
+    assert torch.equal(model(draw(4, 6), twice=True), host(x=draw(4, 6), twice=True))
+
+
+def test_a_model_is_no_host():
+    with pytest.raises(ConfigError, match="got a TamiyoModel: detach it first"):
+        build_model(build_model(), slots=["host.2"])
+
+
+def test_a_model_cannot_be_replicated():
+    with pytest.raises(ConfigError, match=r"wrapped in nn\.DataParallel, got .* one process per"):
+        build_model()._replicate_for_data_parallel()
