@@ -11,7 +11,7 @@ from itertools import combinations
 from typing import TYPE_CHECKING
 
 import torch
-from support.setting import DATA, SEEDED_SLOTS, build_attached, list_growth_commands, wake
+from support.setting import DATA, SEEDED_SLOTS, TASK, build_attached, list_growth_commands, wake
 from support.timing import Comparison, compare, run
 from torch.nn import functional as F
 
@@ -41,12 +41,11 @@ def measure(repetitions: int) -> list[Comparison]:
             message = f"the benchmark's commands must be legal, got {command}"
             raise RuntimeError(message)
     wake(model)
-    control = DATA.control
     check_equal(model)
     return [
         compare(
             "8 variants, shared against separate passes",
-            lambda: validate(model, control.inputs, control.targets),
+            lambda: validate(model, DATA.control, DATA.objective, TASK.config.metric),
             lambda: run_separately(model),
             repetitions=repetitions,
             at_most=1 / _SPEEDUP,
@@ -75,11 +74,8 @@ def run_separately(model: TamiyoModel) -> list[float]:
 def check_equal(model: TamiyoModel) -> None:
     """Refuse to time two things that give different numbers."""
     variants = [dict.fromkeys(off, ()) for off in _OFF_SETS]
-    control = DATA.control
-    shared = [
-        result.loss
-        for result in evaluate_variants(model, control.inputs, control.targets, variants)
-    ]
+    results = evaluate_variants(model, DATA.control, DATA.objective, TASK.config.metric, variants)
+    shared = [result.loss for result in results]
     torch.testing.assert_close(shared, run_separately(model), rtol=1e-4, atol=1e-5)
 
 

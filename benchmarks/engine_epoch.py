@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tamiyo.contracts import Blueprint, NullSink
-from tamiyo.engine import EngineConfig, Member
+from tamiyo.engine import EngineConfig, Member, build_task_trainee
 from tamiyo.model import drawing_from
 from tamiyo.model.blueprints import build_seed_module
 
@@ -66,7 +66,7 @@ def build_engine_epoch(*, with_seeds: bool) -> Callable[[], object]:
         TASK.config,
         DATA,
         TASK.slots,
-        build_plain,
+        lambda: build_task_trainee(build_plain(), TASK.config),
         engine=EngineConfig(lifecycle=AT_ONCE),
         run_seed=0,
         environment=0,
