@@ -1,9 +1,10 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
-from dataclasses import fields, is_dataclass, replace
+from dataclasses import replace
 from enum import Enum
 from importlib import metadata
 
@@ -11,27 +12,21 @@ import pytest
 import torch
 
 import tamiyo
+import tamiyo.cli.compare
 import tamiyo.cli.describe
+import tamiyo.recipes
 import tamiyo.tasks
 from tamiyo.cli import main
 from tamiyo.cli.flags import SHORT_FLAGS, read_flags
 from tamiyo.cli.grow import GrowArguments
 from tamiyo.cli.refusals import explain_refusal
-from tamiyo.contracts import Blueprint, ConfigError, InvariantError
-from tamiyo.recipes import RunConfig, RunFolder, load_network
+from tamiyo.contracts import Blueprint, ComparisonRow, ConfigError, InvariantError
+from tamiyo.recipes import Comparison, Evaluation, RunConfig, RunFolder, load_network
+from tests.support.commands import SETTINGS, call, flag_of
+from tests.support.events import BITS
 from tests.support.schedules import EAGER_FLAGS, write_schedule
 
 QUICK = ["--task", "digits-cnn", "--epochs", "11"]
-
-
-def call(capsys, *words):
-    """Run a command in this process; return exit code, stdout and stderr."""
-    try:
-        code = main([str(word) for word in words])
-    except SystemExit as stop:
-        code = stop.code or 0
-    printed = capsys.readouterr()
-    return code, printed.out, printed.err
 
 
 def parse(*words):
@@ -39,15 +34,6 @@ def parse(*words):
 
 
 # --- flags: every one of them reaches the code -----------------------------------------------
-
-
-def walk(record, prefix=()):
-    for item in fields(record):
-        value = getattr(record, item.name)
-        if is_dataclass(value):
-            yield from walk(value, (*prefix, item.name))
-        else:
-            yield (*prefix, item.name), value
 
 
 OTHERS = {
@@ -60,7 +46,6 @@ OTHERS = {
     "blueprints": (Blueprint.NORM, Blueprint.LORA),
 }
 """A value that differs from the default, where none can be made of the default itself."""
-SETTINGS = dict(walk(RunConfig()))
 
 
 def other_value(path, value):
@@ -74,11 +59,6 @@ def other_value(path, value):
         return value + 1
     # Most fractions must stay in [0, 1).
     return value / 2 if value else 0.5
-
-
-def flag_of(path):
-    names = [name for name in path if name not in {"engine", "control"}]
-    return "--" + ".".join(names).replace("_", "-")
 
 
 def words_for(path, value):
@@ -102,17 +82,6 @@ def test_every_flag_reaches_the_configuration(path):
     value = other_value(path, SETTINGS[path])
     assert value != SETTINGS[path]
     assert parse(*words_for(path, value)) == set_value(RunConfig(), path, value)
-
-
-def test_every_default_is_printed_in_full_with_its_owner(capsys):
-    code, out, _ = call(capsys, "describe", "defaults", "--json")
-    rows = {row["flag"]: row for row in json.loads(out)["defaults"]}
-    assert code == 0
-    assert list(rows) == [flag_of(path) for path in SETTINGS]
-    assert rows["--tracker.smoothing"]["owner"] == "TrackerConfig"
-    _, out, _ = call(capsys, "describe", "defaults")
-    printed = out.split()
-    assert [flag for flag in rows if flag not in printed] == []
 
 
 @pytest.mark.parametrize("words", [["--plateau-epochs", "4"], ["--plateau-epochs=4"],
@@ -163,56 +132,6 @@ def test_help_does_not_wait_for_torch(words):
     )
 
 
-def test_tasks_are_described_one_below_the_other(capsys):
-    _, out, _ = call(capsys, "describe", "task")
-    lines = [line.rstrip() for line in out.splitlines()]
-    assert {"digits-canvas", "digits-cnn"} <= set(lines)
-    assert " closing epochs                10" in lines
-    _, out, _ = call(capsys, "describe", "task", "--task", "digits-cnn", "--json")
-    (task,) = json.loads(out)["task"]
-    assert (task["name"], task["slots"]["r0c2"]) == ("digits-cnn", "pool")
-
-
-@pytest.mark.parametrize(
-    ("topic", "row"),
-    [
-        (
-            "lifecycle",
-            ["6", "HOLDING", "FOSSILIZED", "BLENDING", "PRUNED", "G5", "to", "FOSSILIZED"],
-        ),
-        ("actions", ["slot", "r0c0", "r0c1", "r0c2", "r0c0", "op", "GERMINATE"]),
-    ],
-)
-def test_tables_have_a_row_for_each_entry(capsys, topic, row):
-    _, out, _ = call(capsys, "describe", topic)
-    assert row in [line.split() for line in out.splitlines()]
-
-
-def test_actions_are_described_with_the_names_heads_have(capsys):
-    _, out, _ = call(capsys, "describe", "actions", "--json")
-    heads = json.loads(out)["actions"]
-    assert [head["head"] for head in heads][:3] == ["op", "slot", "blueprint"]
-    assert heads[7]["depends on"] == ["op", "slot", "alpha_speed"]
-
-
-def test_the_lifecycle_shows_every_gate(capsys):
-    _, out, _ = call(capsys, "describe", "lifecycle", "--json")
-    gates = {row["stage"]: row["gate"] for row in json.loads(out)["lifecycle"] if row["gate"]}
-    assert gates == {
-        "GERMINATED": "G1 to TRAINING",
-        "TRAINING": "G2 to BLENDING",
-        "BLENDING": "G3 to HOLDING",
-        "HOLDING": "G5 to FOSSILIZED",
-    }
-
-
-def test_blueprints_are_described_for_the_channels_asked_for(capsys):
-    _, out, _ = call(capsys, "describe", "blueprints", "--channels", "4", "--json")
-    rows = {row["blueprint"]: row for row in json.loads(out)["blueprints"]}
-    assert rows["NOOP"]["parameters at 4 channels"] in {0, None}
-    assert rows["CONV_LIGHT"]["parameters at 4 channels"] > 0
-
-
 def test_calibrate_judges_a_task(capsys, monkeypatch):
     # Two seeds of each width take minutes; the verdict has its tests where it is computed.
     whole = tamiyo.tasks.get_task("digits-cnn")
@@ -223,7 +142,19 @@ def test_calibrate_judges_a_task(capsys, monkeypatch):
     assert isinstance(json.loads(out)["qualified"], bool)
     code, out, err = call(capsys, "calibrate", "--task", "digits-cnn", "--seeds", "2")
     assert (code, err) == (0, "")
+    assert "control %" in out
     assert "qualif" in out
+
+
+def test_calibrate_judges_a_task_of_another_metric_in_points(capsys, monkeypatch):
+    whole = tamiyo.tasks.get_task("digits-cnn")
+    config = replace(whole.config, max_epochs=12, metric=BITS)
+    short = replace(whole, family=whole.family[:4:3], config=config)
+    monkeypatch.setattr(tamiyo.tasks, "get_task", lambda _name: short)
+    _, out, _ = call(capsys, "calibrate", "--task", "digits-cnn", "--seeds", "2")
+    assert "control points" in out
+    assert "points on control, the host's" in out
+    assert "a point is 0.08 in bits per byte" in out
 
 
 # --- results ------------------------------------------------------------------------------------
@@ -286,6 +217,26 @@ def test_compare_says_what_its_table_rests_on(capsys):
     assert "built beside random-legal" in out
 
 
+def test_compare_says_what_a_point_of_another_metric_is(capsys, monkeypatch):
+    numbers = {"score": 75.0, "difference": 0.0, "low": 0.0, "high": 0.0, "test_accuracy": 75.0}
+    row = ComparisonRow(
+        name="wait-only", parameters=9, multiply_adds=9, epochs=9, fossils=0, **numbers
+    )
+    result = Comparison(
+        task="stdlib-text",
+        reference="wait-only",
+        grown=None,
+        seeds=(0, 1),
+        rows=(row,),
+        leads={},
+    )
+    monkeypatch.setattr(tamiyo.cli.compare, "compare_controllers", lambda *_, **__: result)
+    _, out, _ = call(capsys, "compare", "--task", "stdlib-text")
+    assert "2.000" in out
+    assert "seeds (0 to 1); bits per byte, lower is better\n" in out
+    assert "a point is 0.08 in bits per byte: 0 is worth 100 points, 8 none" in out
+
+
 @pytest.fixture(scope="module")
 def grown(tmp_path_factory):
     folder = tmp_path_factory.mktemp("grown")
@@ -307,6 +258,18 @@ def test_an_exported_network_is_judged_as_the_run_judged_it(capsys, grown):
         assert content["parameters"] == result["parameters"]
 
 
+def test_an_evaluation_of_another_metric_is_in_its_own_unit(capsys, tmp_path, monkeypatch):
+    monkeypatch.setattr(tamiyo.recipes, "load_network", lambda _folder: torch.nn.Identity())
+    scored = Evaluation(task="text", metric=BITS, test_accuracy=75.0, parameters=12)
+    monkeypatch.setattr(tamiyo.recipes, "evaluate_network", lambda _network, _task: scored)
+    words = ["evaluate", "--network", "run", "--task", "text"]
+    _, out, _ = call(capsys, *words)
+    assert out == "run: bits per byte 2.000 on the test split of text, 12 parameters\n"
+    _, out, _ = call(capsys, *words, "--json")
+    content = json.loads(out)
+    assert (content["test_accuracy"], content["test_value"]) == (75.0, 2.0)
+
+
 def test_an_evaluation_reads_as_a_sentence(capsys, grown):
     _, out, _ = call(capsys, "evaluate", "--network", grown, "--task", "digits-cnn")
     assert "% right on the test split of digits-cnn" in out
@@ -317,7 +280,7 @@ def test_an_evaluation_reads_as_a_sentence(capsys, grown):
 BAD = {
     "": "command must be one of grow, compare, evaluate, describe, calibrate, got ''",
     "plant": "command must be one of grow, compare, evaluate, describe, calibrate, got 'plant'",
-    "grow --task mnist": "task must be one of digits-canvas, digits-cnn, got 'mnist'",
+    "grow --task mnist": "task must be one of digits-canvas, digits-cnn, ",
     "grow --controller magic": "controller must be one of",
     "grow --controller schedule:": "controller must name a file after schedule:",
     "grow --slots r9c9": "slots must be among r0c0, r0c1, r0c2 for task digits-canvas, got 'r9c9'",
@@ -346,10 +309,11 @@ BAD = {
     "compare --reference magic": "controller must be one of",
     "compare --max-parameters 5": "max_parameters must be at least the host's",
     "calibrate --seeds 1": "seeds must be at least 2, got 1",
-    "calibrate --task mnist": "task must be one of digits-canvas, digits-cnn, got 'mnist'",
+    "calibrate --task mnist": "task must be one of digits-canvas, digits-cnn, ",
     "describe": "TOPIC must be given, got nothing",
     "describe everything": "topic must be one of defaults, blueprints,",
-    "describe task --task mnist": "task must be one of digits-canvas, digits-cnn, got 'mnist'",
+    "describe task --task mnist": "task must be one of digits-canvas, digits-cnn, ",
+    "describe blueprints --topology mesh": "topology must be one of cnn, sequence, vector, got",
     "describe blueprints --channels 0": "channels must be at least 1, got 0",
     "evaluate": "--network PATH and --task STR must be given, got nothing",
     "evaluate --network gone --task digits-cnn": "growth.json must be a readable file",
@@ -428,8 +392,7 @@ def test_an_earlier_run_is_left_as_it_is(capsys, tmp_path):
 @pytest.mark.parametrize("file", ["growth.json", "weights.safetensors"])
 @pytest.mark.parametrize("damage", ["truncated", "altered", "missing"])
 def test_a_damaged_export_is_refused(capsys, tmp_path, grown, file, damage):
-    for path in (grown / "export").iterdir():
-        (tmp_path / path.name).write_bytes(path.read_bytes())
+    shutil.copytree(grown / "export", tmp_path, dirs_exist_ok=True)
     content = (tmp_path / file).read_bytes()
     if damage == "missing":
         (tmp_path / file).unlink()

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 from tamiyo.contracts import (
+    ACCURACY,
     AdaptationCommand,
     AlphaMode,
     AlphaReport,
@@ -24,6 +25,7 @@ from tamiyo.contracts import (
     Initiator,
     InteractionReport,
     LifecycleOp,
+    MetricScale,
     PairedDifference,
     RunFinished,
     RunStarted,
@@ -40,7 +42,10 @@ from tamiyo.contracts import (
     TwinTrained,
 )
 
-__all__ = ["build_one_of_each", "build_run", "build_twin"]
+__all__ = ["BITS", "build_one_of_each", "build_run", "build_twin"]
+
+BITS = MetricScale(name="bits per byte", best=0.0, worst=8.0)
+"""A metric that is no share and of which less is better."""
 
 HOST_PARAMETERS = 8_234
 SLOT_IDS = ("r0c0", "r0c1", "r0c2")
@@ -125,20 +130,26 @@ LIVES = (
 )  # fmt: skip
 
 
-def build_run(*, epochs: int = EPOCHS, is_finished: bool = True) -> list[Event]:
+def build_run(
+    *,
+    epochs: int = EPOCHS,
+    is_finished: bool = True,
+    metric: MetricScale = ACCURACY,
+    has_test: bool = True,
+) -> list[Event]:
     """Build a run with three slots, four seeds (two kept, two pruned) and one rollback."""
-    events: list[Event] = [_start()]
+    events: list[Event] = [_start(metric)]
     for epoch in range(1, epochs + 1):
         events += _epoch_events(epoch)
     if is_finished:
-        events.append(_finish(epochs))
+        events.append(_finish(epochs, has_test=has_test))
     return events
 
 
 def build_one_of_each() -> tuple[Event, ...]:
     """Build one event of every type, each optional field filled once."""
     return (
-        _start(),
+        _start(ACCURACY),
         TamiyoInitiated(environment=0, epoch=6),
         _decision(8, LIVES[0], LifecycleOp.GERMINATE),
         DecisionMade(
@@ -155,27 +166,28 @@ def build_one_of_each() -> tuple[Event, ...]:
         _prune(LIVES[1]),
         GovernorRolledBack(environment=0, epoch=30, reason="loss is not finite", restored_epoch=28),
         EpochCompleted(environment=0, measured=_measured(32), host=_host(32)),
-        _finish(EPOCHS),
+        _finish(EPOCHS, has_test=True),
         build_twin(),
     )
 
 
-def build_twin(*, environment: int = 0) -> TwinTrained:
+def build_twin(*, environment: int = 0, has_test: bool = True) -> TwinTrained:
     """Build what the same host became without growing: every epoch three points worse."""
     return TwinTrained(
         environment=environment,
         control_accuracies=tuple(
             _measured(epoch).control_accuracy - 3 for epoch in range(EPOCHS + 1)
         ),
-        test_accuracy=79.5,
+        test_accuracy=79.5 if has_test else None,
         parameters=HOST_PARAMETERS,
         multiply_adds=60_000_000_000,
     )
 
 
-def _start() -> RunStarted:
+def _start(metric) -> RunStarted:
     return RunStarted(
         task="digits-cnn",
+        metric=metric,
         controller="heuristic",
         seed=7,
         epochs=EPOCHS,
@@ -300,7 +312,7 @@ def _prune(life) -> SeedPruned:
     )
 
 
-def _finish(epochs) -> RunFinished:
+def _finish(epochs, *, has_test) -> RunFinished:
     kept = [life for life in LIVES if life.fate == SeedStage.FOSSILIZED and life.ended <= epochs]
     parameters = HOST_PARAMETERS + sum(life.parameters for life in kept)
     accuracy = _measured(epochs).committed_accuracy - 0.8
@@ -308,8 +320,9 @@ def _finish(epochs) -> RunFinished:
         environment=0,
         epochs=epochs,
         interrupted=epochs < EPOCHS,
-        test_accuracy=accuracy,
-        score=accuracy - 5 * math.log(parameters / HOST_PARAMETERS),
+        control_accuracy=_measured(epochs).committed_accuracy,
+        test_accuracy=accuracy if has_test else None,
+        score=accuracy - 5 * math.log(parameters / HOST_PARAMETERS) if has_test else None,
         host_parameters=HOST_PARAMETERS,
         parameters=parameters,
         multiply_adds=_measured(epochs).multiply_adds,

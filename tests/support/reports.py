@@ -203,7 +203,7 @@ def _verdict_on(stage, *, passed):
 _GAINS = st.none() | st.builds(
     build_gain,
     st.floats(-20, 20),
-    points_error=st.floats(0, 5),
+    points_error=st.none() | st.floats(0, 5),
     loss=st.floats(-1, 1),
 )
 

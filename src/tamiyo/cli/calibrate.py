@@ -18,7 +18,8 @@ from tamiyo.contracts import ConfigError, encode_record
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tamiyo.tasks import CalibrationRow
+    from tamiyo.contracts import TaskConfig
+    from tamiyo.tasks import CalibrationRow, Qualification
 
 __all__ = ["CalibrateArguments", "run"]
 
@@ -36,7 +37,7 @@ class CalibrateArguments:
     Attributes:
         task: Name of the task.
         seeds: How many seeds of each width, at least 2.
-        widths: Channels of the hosts to train, one of them about four times the task's host in
+        widths: Widths of the hosts to train, one of them about four times the task's host in
             parameters; the task's family if not given.
         learning_rate: Learning rate to train with; the task's if not given.
         epochs: Epochs to train, the closing ones included; the task's if not given.
@@ -60,7 +61,7 @@ def run(words: Sequence[str]) -> None:
     arguments = read_flags(CalibrateArguments, words, command="calibrate", examples=_EXAMPLES)
     import torch
 
-    from tamiyo.tasks import calibrate_task, check_widths, get_task, judge_task
+    from tamiyo.tasks import calibrate_task, check_widths, get_task, judge_task, read_width
 
     torch.set_num_threads(1)
     if arguments.seeds < _FEWEST_SEEDS:
@@ -70,7 +71,7 @@ def run(words: Sequence[str]) -> None:
     if arguments.learning_rate is not None:
         config = replace(task.config, learning_rate=arguments.learning_rate)
         task = replace(task, config=config)
-    widths = arguments.widths or [int(r.arguments["channels"]) for r in task.family]
+    widths = arguments.widths or [read_width(recipe) for recipe in task.family]
     check_widths(task, widths)
     console = Console(stderr=True)
     hidden = arguments.json or not console.is_terminal
@@ -88,23 +89,36 @@ def run(words: Sequence[str]) -> None:
         content = {**encode_record(verdict), "qualified": verdict.is_qualified}
         print(json.dumps(content))
         return
-    Console().print(_render(rows))
+    _print_verdict(verdict, rows, task.config)
+
+
+def _print_verdict(
+    verdict: Qualification, rows: Sequence[CalibrationRow], config: TaskConfig
+) -> None:
+    from tamiyo.ui import MetricView
+
+    view = MetricView(config.metric)
+    unit = view.unit.strip() or "points"
+    Console().print(_render(rows, unit))
     word = "qualifies" if verdict.is_qualified else "does not qualify"
     print(
-        f"{task.config.name} {word}: {verdict.wide_parameters} parameters reach "
-        f"{verdict.wide_accuracy:.1f} % on control, the host's {verdict.host_parameters} reach "
-        f"{verdict.host_accuracy:.1f} % ({verdict.gain_points:+.1f} points, at least "
+        f"{config.name} {word}: {verdict.wide_parameters} parameters reach "
+        f"{verdict.wide_accuracy:.1f} {unit} on control, the host's "
+        f"{verdict.host_parameters} reach {verdict.host_accuracy:.1f} {unit} "
+        f"({verdict.gain_points:+.1f} points, at least "
         f"{verdict.required_points:.0f} asked for); slope before the rate falls "
         f"{verdict.host_slope:+.2f} and {verdict.wide_slope:+.2f} points per epoch"
     )
+    if view.point:
+        print(view.point)
 
 
-def _render(rows: Sequence[CalibrationRow]) -> Table:
+def _render(rows: Sequence[CalibrationRow], unit: str) -> Table:
     by_size: dict[int, list[CalibrationRow]] = defaultdict(list)
     for row in rows:
         by_size[row.parameters].append(row)
     table = Table(box=None, header_style="bold")
-    for column in ("parameters", "control %", "sd", "slope"):
+    for column in ("parameters", f"control {unit}", "sd", "slope"):
         table.add_column(column, justify="right")
     for parameters, group in by_size.items():
         accuracies = [row.final_accuracy for row in group]

@@ -15,7 +15,8 @@ from tyro.conf import arg
 from tamiyo.cli.flags import read_flags
 from tamiyo.contracts import encode_record
 from tamiyo.recipes import Comparison, RunConfig, compare_controllers
-from tamiyo.ui import render_compare_table
+from tamiyo.tasks import get_task
+from tamiyo.ui import MetricView, render_compare_table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -80,17 +81,21 @@ def run(words: Sequence[str]) -> None:
     if arguments.json:
         print(json.dumps(encode_record(comparison)))
     else:
-        Console().print(render_compare_table(comparison.rows))
-        print(f"\n{_describe(comparison)}")
+        metric = get_task(comparison.task).config.metric
+        Console().print(render_compare_table(comparison.rows, metric))
+        print(f"\n{_describe(comparison, MetricView(metric))}")
 
 
-def _describe(comparison: Comparison) -> str:
+def _describe(comparison: Comparison, metric: MetricView) -> str:
     first, last = comparison.seeds[0], comparison.seeds[-1]
+    seeds = f"{len(comparison.seeds)} paired seeds ({first} to {last})"
     lines = [
-        f"{comparison.task}, {len(comparison.seeds)} paired seeds ({first} to {last})",
+        f"{comparison.task}, {seeds}{metric.introduction}",
         f"difference: score minus the score of {comparison.reference} on the same seed, points; "
         "interquartile mean [95 % bootstrap interval]",
     ]
+    if metric.point:
+        lines.append(metric.point)
     if comparison.grown is not None:
         lines.append(
             f"static-final and width family: built beside {comparison.grown}, seed by seed; "

@@ -34,26 +34,38 @@ __all__ = ["DescribeArguments", "run"]
 
 _EXAMPLES = """\
   tamiyo describe defaults
-  tamiyo describe blueprints --channels 16
-  tamiyo describe task --task digits-canvas --json"""
+  tamiyo describe blueprints --topology sequence --channels 16
+  tamiyo describe task --task digits-canvas --json
+  tamiyo describe host --module my_models:build_cnn --input 2,1,8,8
+  tamiyo describe host --module my_models:build_gpt --input 2,64 --input-high 256"""
 
 _Rows = list[dict[str, object]]
 
 
 @dataclass(frozen=True, kw_only=True)
 class DescribeArguments:
-    """Print defaults, blueprints, actions, the lifecycle or a task.
+    """Print defaults, blueprints, actions, the lifecycle, a task or a host of your own.
 
     Attributes:
-        topic: One of defaults, blueprints, actions, lifecycle, task.
+        topic: One of defaults, blueprints, actions, lifecycle, task, host.
         task: Task to describe; every task if not given.
-        channels: Channels of the slot that blueprint sizes are counted for.
+        topology: Features of the slot that blueprint sizes are counted for: cnn (B, C, H, W),
+            sequence (B, T, D) or vector (B, D).
+        channels: Channels of that slot, C or D.
+        module: What builds the host, PACKAGE.MODULE:FACTORY, found from the current directory too.
+            The factory returns the host, or the host and an example batch.
+        input: Shape of an example batch for the host, the batch first, for example 2,1,8,8.
+        input_high: Make the example of whole numbers from 0 to below this one, as for tokens.
         json: Print one JSON object and nothing else.
     """
 
     topic: Positional[Annotated[str, arg(metavar="TOPIC")]]
     task: str | None = None
+    topology: str = "cnn"
     channels: int = 4
+    module: str | None = None
+    input: str | None = None
+    input_high: int | None = None
     json: bool = False
 
 
@@ -61,8 +73,8 @@ def run(words: Sequence[str]) -> None:
     """Carry out the command.
 
     Raises:
-        UnknownNameError: If there is no such topic or task.
-        ConfigError: If there are no channels.
+        UnknownNameError: If there is no such topic, task or topology.
+        ConfigError: If there are no channels, or no host can be built and described.
     """
     arguments = read_flags(DescribeArguments, words, command="describe", examples=_EXAMPLES)
     if arguments.topic not in _TOPICS:
@@ -74,7 +86,7 @@ def run(words: Sequence[str]) -> None:
         return
     console = Console()
     for table in _VIEWS.get(arguments.topic, _view_rows)(rows):
-        console.print(table)
+        console.print(table, crop=False)
 
 
 def _view_rows(rows: _Rows) -> list[Table]:
@@ -144,14 +156,17 @@ def _describe_blueprints(arguments: DescribeArguments) -> _Rows:
     if arguments.channels < 1:
         message = f"channels must be at least 1, got {arguments.channels}"
         raise ConfigError(message)
-    shape = SlotShape(Topology.CNN, arguments.channels, (8, 8))
-    sizes = count_blueprint_parameters(shape)
+    if arguments.topology not in list(Topology):
+        kind = "topology"
+        raise UnknownNameError(kind, arguments.topology, [str(topology) for topology in Topology])
+    topology = Topology(arguments.topology)
+    sizes = count_blueprint_parameters(SlotShape(topology, arguments.channels, ()))
     return [
         {
             "index": int(blueprint),
             "blueprint": blueprint.name,
             f"parameters at {arguments.channels} channels": sizes.get(blueprint),
-            "f(h)": entry.summary,
+            "f(h)": entry.summaries.get(topology),
         }
         for blueprint, entry in BLUEPRINTS.items()
     ]
@@ -200,6 +215,41 @@ def _describe_task(arguments: DescribeArguments) -> _Rows:
     ]
 
 
+def _describe_host(arguments: DescribeArguments) -> _Rows:
+    from tamiyo.cli.host_description import HostSource, describe_modules, read_shape
+
+    if arguments.module is None:
+        message = (
+            "--module must be given to describe a host, got nothing; see `tamiyo describe --help`"
+        )
+        raise ConfigError(message)
+    shape = None if arguments.input is None else read_shape(arguments.input)
+    return describe_modules(
+        HostSource(factory=arguments.module, shape=shape, high=arguments.input_high)
+    )
+
+
+def _view_host(rows: _Rows) -> list[Table]:
+    """Show a line per module and, below, every reason against a slot once, by number."""
+    reasons = list(dict.fromkeys(row["refusal"] for row in rows if row["refusal"]))
+    columns = list(rows[0])[:-1]
+    shown = []
+    for row in rows:
+        *cells, slot, refusal = row.values()
+        if refusal is not None:
+            slot = f"no {1 + reasons.index(refusal)}"
+        shown.append([*map(_show, cells), _show(slot or "possible")])
+    # Nothing is cut, however narrow the console: people copy paths.
+    width = sum(max(map(len, texts)) + 2 for texts in zip(columns, *shown, strict=True))
+    table = Table(*columns, box=None, header_style="bold", width=width)
+    for row, texts in zip(rows, shown, strict=True):
+        table.add_row(*texts, style="bold" if row["slot"] else None)
+    below = Table(box=None, show_header=False)
+    for number, reason in enumerate(reasons, start=1):
+        below.add_row(f"no {number}", _show(reason))
+    return [table, below] if reasons else [table]
+
+
 def _show(value: object) -> str:
     encoded = encode_value(value)
     if encoded is None:
@@ -214,6 +264,7 @@ def _show(value: object) -> str:
 _VIEWS: Final[Mapping[str, Callable[[_Rows], list[Table]]]] = {
     "defaults": _view_defaults,
     "task": _view_tasks,
+    "host": _view_host,
 }
 _TOPICS: Final[Mapping[str, Callable[[DescribeArguments], _Rows]]] = {
     "defaults": _describe_defaults,
@@ -221,4 +272,5 @@ _TOPICS: Final[Mapping[str, Callable[[DescribeArguments], _Rows]]] = {
     "actions": _describe_actions,
     "lifecycle": _describe_lifecycle,
     "task": _describe_task,
+    "host": _describe_host,
 }

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tamiyo.cli.flags import read_flags
-from tamiyo.contracts import encode_record
+from tamiyo.contracts import ACCURACY, encode_record
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,13 +45,18 @@ def run(words: Sequence[str]) -> None:
     import torch
 
     from tamiyo.recipes import evaluate_network, load_network
+    from tamiyo.ui import MetricView
 
     torch.set_num_threads(1)
     result = evaluate_network(load_network(arguments.network), arguments.task)
     if arguments.json:
-        print(json.dumps({"network": str(arguments.network), **encode_record(result)}))
+        value = result.metric.to_value(result.test_accuracy)
+        content = {"network": str(arguments.network), **encode_record(result), "test_value": value}
+        print(json.dumps(content))
         return
+    reached = MetricView(result.metric).write(result.test_accuracy)
+    reached = f"{reached} right" if result.metric == ACCURACY else f"{result.metric.name} {reached}"
     print(
-        f"{arguments.network}: {result.test_accuracy:.1f} % right on the test split of "
-        f"{result.task}, {result.parameters} parameters"
+        f"{arguments.network}: {reached} on the test split of {result.task}, "
+        f"{result.parameters} parameters"
     )

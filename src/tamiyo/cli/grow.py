@@ -13,7 +13,7 @@ from tyro.conf import arg
 
 from tamiyo.cli.flags import read_flags
 from tamiyo.contracts import ConfigError, encode_record
-from tamiyo.recipes import GrowResult, RunConfig, StopRequest, grow_network
+from tamiyo.recipes import RunConfig, StopRequest, TaskResult, grow_task
 from tamiyo.ui import ProgressSink, draw_growth_picture, render_result_table
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def run(words: Sequence[str]) -> None:
     out = arguments.out or Path("runs") / f"{config.task}-{controller}-{config.seed}"
     console = Console(quiet=arguments.json)
     with StopRequest() as stop, ProgressSink(console) as progress:
-        grown = grow_network(
+        grown = grow_task(
             config,
             out,
             overwrite=arguments.overwrite,
@@ -79,7 +79,7 @@ def run(words: Sequence[str]) -> None:
         console.print(f"picture     {picture}")
 
 
-def _draw(grown: GrowResult, console: Console) -> Path | None:
+def _draw(grown: TaskResult, console: Console) -> Path | None:
     """Draw the picture; without the extra for it the run is whole all the same."""
     try:
         draw_growth_picture(grown.summary, grown.folder.picture)
@@ -89,10 +89,11 @@ def _draw(grown: GrowResult, console: Console) -> Path | None:
     return grown.folder.picture
 
 
-def _describe(grown: GrowResult, picture: Path | None) -> dict[str, object]:
+def _describe(grown: TaskResult, picture: Path | None) -> dict[str, object]:
     summary = grown.summary
     return {
         "task": summary.task,
+        "metric": encode_record(summary.metric),
         "controller": summary.controller,
         "seed": summary.seed,
         "host_parameters": summary.host_parameters,

@@ -18,7 +18,7 @@ _COMMANDS: Final = {
     "grow": "grow one network and keep its record, picture and export",
     "compare": "compare controllers on paired seeds, beside networks that never grew",
     "evaluate": "load an exported network and judge it on a task's test split",
-    "describe": "print defaults, blueprints, actions, the lifecycle or a task",
+    "describe": "print defaults, blueprints, actions, the lifecycle, a task or a host of your own",
     "calibrate": "train a task's bare hosts and say whether the task leaves room to grow",
 }
 
@@ -38,6 +38,7 @@ examples:
   tamiyo compare --task digits-canvas --controllers wait-only,heuristic --seeds 20
   tamiyo evaluate --network runs/digits-canvas-heuristic-0 --task digits-canvas
   tamiyo describe blueprints
+  tamiyo describe host --module my_models:build_cnn --input 2,1,8,8
 
 `tamiyo COMMAND --help` lists the options of a command."""
 

@@ -93,11 +93,14 @@ from tamiyo.contracts.slots import (
     sort_slot_ids,
 )
 from tamiyo.contracts.tasks import (
+    ACCURACY,
+    MetricScale,
     TaskConfig,
     check_initial_loss,
 )
 
 __all__ = [
+    "ACCURACY",
     "ADVANCE_GATES",
     "COOLDOWN_STAGES",
     "EVENT_SCHEMA",
@@ -136,6 +139,7 @@ __all__ = [
     "InvariantError",
     "LifecycleConfig",
     "LifecycleOp",
+    "MetricScale",
     "NullSink",
     "PairedDifference",
     "RunFinished",

@@ -14,6 +14,7 @@ from tamiyo.contracts.decisions import AdaptationCommand, Initiator
 from tamiyo.contracts.encoding import encode_record
 from tamiyo.contracts.lifecycle import SeedStage
 from tamiyo.contracts.reports import EpochReport, GateVerdict, HostReport, PairedDifference
+from tamiyo.contracts.tasks import MetricScale
 
 __all__ = [
     "EVENT_SCHEMA",
@@ -35,7 +36,7 @@ __all__ = [
     "encode_event",
 ]
 
-EVENT_SCHEMA: Final = 1
+EVENT_SCHEMA: Final = 2
 """Version of the event records; raised when a field changes its meaning."""
 
 
@@ -45,6 +46,7 @@ class RunStarted:
 
     Attributes:
         task: Name of the task.
+        metric: What accuracies are measured in.
         controller: Name of the controller.
         seed: Seed of the run.
         epochs: Epochs it will train, the closing ones included.
@@ -54,6 +56,7 @@ class RunStarted:
     """
 
     task: str
+    metric: MetricScale
     controller: str
     seed: int
     epochs: int
@@ -189,19 +192,22 @@ class RunFinished:
         environment: Index of the environment.
         epochs: Epochs trained.
         interrupted: True if it was stopped before its last epoch.
-        test_accuracy: Percent of the test split right with the committed network.
-        score: ``test_accuracy`` minus rent.
+        control_accuracy: Accuracy of the committed network on the control split, points.
+        test_accuracy: The same on the test split; ``None`` without one.
+        score: ``test_accuracy`` minus rent; ``None`` without it.
         host_parameters: Trainable parameters before anything grew.
         parameters: Trainable parameters of the committed network.
         multiply_adds: Multiply-adds of all training.
-        contributions: Seed id of each fossil to what it is worth on the test split.
+        contributions: Seed id of each fossil to what it is worth on the test split, on the control
+            split where there is no other.
     """
 
     environment: int
     epochs: int
     interrupted: bool
-    test_accuracy: float
-    score: float
+    control_accuracy: float
+    test_accuracy: float | None
+    score: float | None
     host_parameters: int
     parameters: int
     multiply_adds: int
@@ -214,15 +220,16 @@ class TwinTrained:
 
     Attributes:
         environment: Index of the environment.
-        control_accuracies: Percent of the control split right before training and after each epoch.
-        test_accuracy: Percent of the test split right at the end.
+        control_accuracies: Accuracy on the control split before training and after each epoch,
+            points.
+        test_accuracy: Accuracy on the test split at the end, points; ``None`` without one.
         parameters: Its trainable parameters.
         multiply_adds: Multiply-adds of its training.
     """
 
     environment: int
     control_accuracies: tuple[float, ...]
-    test_accuracy: float
+    test_accuracy: float | None
     parameters: int
     multiply_adds: int
 

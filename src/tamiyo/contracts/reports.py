@@ -29,19 +29,21 @@ __all__ = [
 
 @dataclass(frozen=True, kw_only=True)
 class PairedDifference:
-    """What a seed changes on the control split, sample by sample, with it minus without it.
+    """What a seed changes on the control split, unit by unit, with it minus without it.
+
+    A unit is a sample, or a batch where a metric or a loss gives one number per batch.
 
     Attributes:
-        points: Gain in accuracy, percentage points, in [-100, 100]; positive is better with it.
-        points_error: Standard error of ``points`` over the paired samples.
+        points: Gain in accuracy, points; positive is better with it.
+        points_error: Standard error of ``points`` over the paired units; ``None`` for a single one.
         loss: Reduction of the mean loss, nats; positive is better with the seed.
-        loss_error: Standard error of ``loss`` over the paired samples.
+        loss_error: Standard error of ``loss`` over the paired units; ``None`` for a single one.
     """
 
     points: float
-    points_error: float
+    points_error: float | None
     loss: float
-    loss_error: float
+    loss_error: float | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -223,12 +225,14 @@ class EpochReport:
         epoch: Epochs completed, counted from 1; 0 is the validation before training.
         global_step: Optimizer steps completed.
         train_loss: Mean loss over the training samples, nats; ``None`` before training.
-        train_accuracy: Percent of training samples right as they were met; ``None`` before
-            training.
+        train_accuracy: Accuracy on the training samples as they were met, points; ``None`` where
+            it is not measured.
         control_loss: Mean loss on the control split, nats.
-        control_accuracy: Percent of the control split right.
+        control_accuracy: Accuracy on the control split, points: percent right for a classifier,
+            else as the task's metric scale says.
         committed_accuracy: The same with every uncommitted seed off.
-        multiply_adds: Multiply-adds of all training so far: forward, backward and shadow passes.
+        multiply_adds: Multiply-adds of all training so far: forward, backward and shadow passes;
+            ``None`` where nobody counts.
         interactions: Every measured pair of seeds.
         rolled_back: Reason the governor rolled back in this epoch; ``None`` if it did not.
     """
@@ -240,7 +244,7 @@ class EpochReport:
     control_loss: float
     control_accuracy: float
     committed_accuracy: float
-    multiply_adds: int
+    multiply_adds: int | None
     interactions: tuple[InteractionReport, ...] = field(default=())
     rolled_back: str | None = None
 
@@ -255,14 +259,14 @@ class TrainingSignals:
         global_step: Optimizer steps completed.
         train_loss: Mean training loss of the epoch, nats.
         control_loss: Mean loss on the control split, nats.
-        control_accuracy: Percent of the control split right.
+        control_accuracy: Accuracy on the control split, points.
         loss_delta: Previous control loss minus this one, nats; positive is better.
         accuracy_delta: This control accuracy minus the previous one, points.
         smoothed_loss: Exponential average of the control loss, nats.
         loss_noise: Standard deviation of the control loss around its smoothed course, nats.
         plateau_epochs: Epochs in a row without progress beyond the noise.
         is_stabilized: Sticky latch: the host has left its first steep descent.
-        best_accuracy: Best control accuracy of the run, percent.
+        best_accuracy: Best control accuracy of the run, points.
         best_loss: Best control loss of the run, nats.
         loss_history: The last five control losses, oldest first.
         accuracy_history: The last five control accuracies, oldest first.

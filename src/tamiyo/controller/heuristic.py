@@ -72,7 +72,12 @@ class HeuristicConfig:
         Blueprint.CONV_LIGHT,
         Blueprint.BOTTLENECK,
         Blueprint.DEPTHWISE,
+        Blueprint.MLP,
         Blueprint.ATTENTION,
+        Blueprint.MLP_SMALL,
+        Blueprint.LORA_LARGE,
+        Blueprint.FLEX_ATTENTION,
+        Blueprint.LORA,
         Blueprint.NORM,
         Blueprint.CONV_SMALL,
     )
@@ -230,7 +235,7 @@ class Heuristic:
     def _find_harm(self, slot: SlotReport, seed: SeedReport) -> str | None:
         """Say that a holding seed makes the network worse, if it does so beyond doubt."""
         gain = seed.contribution
-        if slot.stage != SeedStage.HOLDING or gain is None:
+        if slot.stage != SeedStage.HOLDING or gain is None or gain.points_error is None:
             return None
         if gain.points + self._config.harm_errors * gain.points_error >= 0:
             return None
@@ -345,4 +350,5 @@ def _describe(seed: SeedReport) -> str:
     gain = seed.contribution
     if gain is None:
         return "an unmeasured amount"
-    return f"{gain.points:.2f} points, standard error {gain.points_error:.2f},"
+    error = "unknown" if gain.points_error is None else f"{gain.points_error:.2f}"
+    return f"{gain.points:.2f} points, standard error {error},"

@@ -71,12 +71,14 @@ CONTROLLERS: Final = (*_BUILDERS, f"{SCHEDULE_PREFIX}PATH")
 """Names that ``build_controller`` knows; the last one stands for a schedule read from a file."""
 
 
-def build_controller(name: str, config: ControllerConfig, seed: int) -> Controller:
+def build_controller(
+    name: str, config: ControllerConfig | None = None, seed: int = 0
+) -> Controller:
     """Build a controller for one run or episode of one host.
 
     Args:
         name: One of ``CONTROLLERS``, with a path after ``schedule:``.
-        config: Settings of every controller.
+        config: Settings of every controller; their defaults if not given.
         seed: Seed of its random choices, any integer.
 
     Returns:
@@ -95,4 +97,4 @@ def build_controller(name: str, config: ControllerConfig, seed: int) -> Controll
     builder = _BUILDERS.get(name)
     if builder is None:
         raise UnknownNameError("controller", name, list(CONTROLLERS))
-    return builder(config, seed)
+    return builder(config or ControllerConfig(), seed)

@@ -85,7 +85,8 @@ class SignalTracker:
         decision_epochs: Epochs of the run in which a controller decides.
     """
 
-    def __init__(self, config: TrackerConfig, *, decision_epochs: int) -> None:
+    def __init__(self, config: TrackerConfig | None = None, *, decision_epochs: int) -> None:
+        config = config or TrackerConfig()
         self._config = config
         self._decision_epochs = decision_epochs
         self._initial_loss = math.nan

@@ -9,6 +9,7 @@ from tamiyo.contracts import (
     Blueprint,
     Initiator,
     LifecycleOp,
+    MetricScale,
     PairedDifference,
     SeedStage,
     Style,
@@ -34,12 +35,12 @@ class EpochPoint:
 
     Attributes:
         epoch: Epochs completed.
-        control_accuracy: Percent of the control split right.
+        control_accuracy: Accuracy on the control split, points.
         committed_accuracy: The same with every uncommitted seed off.
         control_loss: Mean loss on the control split, nats.
         train_loss: Mean loss over the training samples, nats; ``None`` before training.
         parameters: Trainable parameters, every living seed included.
-        multiply_adds: Multiply-adds of all training so far.
+        multiply_adds: Multiply-adds of all training so far; ``None`` where nobody counted.
     """
 
     epoch: int
@@ -48,7 +49,7 @@ class EpochPoint:
     control_loss: float
     train_loss: float | None
     parameters: int
-    multiply_adds: int
+    multiply_adds: int | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,8 +120,9 @@ class FossilRow:
         fossilized_epoch: Epoch it was committed in.
         parameters: Parameters it adds.
         alpha: Influence it was committed at, in [0, 1].
-        control: What it was worth on the control split when it was committed, if measured.
-        test: What it is worth on the test split; ``None`` until the run is finished.
+        committed: What it was worth on the control split when it was committed, if measured.
+        final: What it is worth in the final network, on the test split or, where there is none, on
+            the control split; ``None`` until the run is finished.
     """
 
     seed_id: str
@@ -131,8 +133,8 @@ class FossilRow:
     fossilized_epoch: int
     parameters: int
     alpha: float
-    control: PairedDifference | None
-    test: PairedDifference | None
+    committed: PairedDifference | None
+    final: PairedDifference | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -165,16 +167,18 @@ class RunOutcome:
     Attributes:
         epochs: Epochs trained.
         interrupted: True if it was stopped before its last epoch.
-        test_accuracy: Percent of the test split right with the committed network.
-        score: ``test_accuracy`` minus rent.
+        control_accuracy: Accuracy of the committed network on the control split, points.
+        test_accuracy: The same on the test split; ``None`` without one.
+        score: ``test_accuracy`` minus rent; ``None`` without it.
         parameters: Trainable parameters of the committed network.
         multiply_adds: Multiply-adds of all training.
     """
 
     epochs: int
     interrupted: bool
-    test_accuracy: float
-    score: float
+    control_accuracy: float
+    test_accuracy: float | None
+    score: float | None
     parameters: int
     multiply_adds: int
 
@@ -184,14 +188,15 @@ class TwinOutcome:
     """What the same host became without growing.
 
     Attributes:
-        control_accuracies: Percent of the control split right before training and after each epoch.
-        test_accuracy: Percent of the test split right at the end.
+        control_accuracies: Accuracy on the control split before training and after each epoch,
+            points.
+        test_accuracy: Accuracy on the test split at the end, points; ``None`` without one.
         parameters: Its trainable parameters.
         multiply_adds: Multiply-adds of its training.
     """
 
     control_accuracies: tuple[float, ...]
-    test_accuracy: float
+    test_accuracy: float | None
     parameters: int
     multiply_adds: int
 
@@ -202,6 +207,7 @@ class RunSummary:
 
     Attributes:
         task: Name of the task.
+        metric: What accuracies are measured in.
         controller: Name of the controller.
         seed: Seed of the run.
         epochs: Epochs it was to train, the closing ones included.
@@ -222,6 +228,7 @@ class RunSummary:
     """
 
     task: str
+    metric: MetricScale
     controller: str
     seed: int
     epochs: int
@@ -261,7 +268,7 @@ class RunSummary:
         return self.final.parameters if self.outcome is None else self.outcome.parameters
 
     @property
-    def multiply_adds(self) -> int:
+    def multiply_adds(self) -> int | None:
         """Multiply-adds of all training so far."""
         return self.final.multiply_adds if self.outcome is None else self.outcome.multiply_adds
 

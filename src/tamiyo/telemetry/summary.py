@@ -11,6 +11,7 @@ from tamiyo.contracts import (
     Blueprint,
     Initiator,
     LifecycleOp,
+    MetricScale,
     PairedDifference,
     SeedStage,
     Style,
@@ -66,7 +67,8 @@ class _RunFold:
     """The state of a run while its events are read."""
 
     def __init__(self) -> None:
-        self._start: _Json | None = None
+        self._environment: int | None = None
+        self._about: dict[str, Any] = {}
         self._end: _Json | None = None
         self._twin: TwinOutcome | None = None
         self._slots: tuple[_Json, ...] = ()
@@ -100,7 +102,7 @@ class _RunFold:
             ArtifactError: If it cannot follow the events before it in one run.
         """
         name = event["event"]
-        if self._start is None and name != "RunStarted":
+        if not self._about and name != "RunStarted":
             message = f"the first event of a run must be RunStarted, got {name}"
             raise ArtifactError(message)
         self._check_environment(event)
@@ -114,8 +116,7 @@ class _RunFold:
         Raises:
             ArtifactError: If nothing was.
         """
-        start = self._start
-        if start is None:
+        if not self._about:
             message = "the first event of a run must be RunStarted, got no event"
             raise ArtifactError(message)
         spans = sorted(
@@ -123,13 +124,7 @@ class _RunFold:
             key=lambda span: (span.first_epoch, span.slot_id),
         )
         return RunSummary(
-            task=start["task"],
-            controller=start["controller"],
-            seed=start["seed"],
-            epochs=start["epochs"],
-            config_hash=start["config_hash"],
-            slot_ids=tuple(slot["slot_id"] for slot in start["host"]["slots"]),
-            host_parameters=start["host"]["host_parameters"],
+            **self._about,
             course=tuple(self._points),
             closing_epoch=self._find_closing_epoch(),
             stabilized_epoch=self._stabilized_epoch,
@@ -144,19 +139,24 @@ class _RunFold:
         )
 
     def _check_environment(self, event: _Json) -> None:
-        if self._start is None or "environment" not in event:
-            return
-        expected = self._start["host"]["environment"]
-        if event["environment"] != expected:
-            got = event["environment"]
+        if "environment" in event and event["environment"] != self._environment:
+            expected, got = self._environment, event["environment"]
             message = f"events must be of one environment, {expected}, got one of {got}"
             raise ArtifactError(message)
 
     def _take_start(self, event: _Json) -> None:
-        if self._start is not None:
+        if self._about:
             message = "a log must hold one run, got a second RunStarted"
             raise ArtifactError(message)
-        self._start = event
+        host = event["host"]
+        self._environment = host["environment"]
+        self._about = {
+            **{name: event[name] for name in ("task", "controller", "seed", "epochs")},
+            "metric": MetricScale(**event["metric"]),
+            "config_hash": event["config_hash"],
+            "slot_ids": tuple(slot["slot_id"] for slot in host["slots"]),
+            "host_parameters": host["host_parameters"],
+        }
         self._points.append(_read_point(event["initial"], event["host"]))
 
     def _take_decision(self, event: _Json) -> None:
@@ -197,8 +197,8 @@ class _RunFold:
             fossilized_epoch=event["epoch"],
             parameters=event["parameters"],
             alpha=float(event["alpha"]),
-            control=_read_difference(event["contribution"]),
-            test=None,
+            committed=_read_difference(event["contribution"]),
+            final=None,
         )
 
     def _take_prune(self, event: _Json) -> None:
@@ -240,7 +240,7 @@ class _RunFold:
     def _take_twin(self, event: _Json) -> None:
         self._twin = TwinOutcome(
             control_accuracies=tuple(float(value) for value in event["control_accuracies"]),
-            test_accuracy=float(event["test_accuracy"]),
+            test_accuracy=_read_optional(event["test_accuracy"]),
             parameters=event["parameters"],
             multiply_adds=event["multiply_adds"],
         )
@@ -271,7 +271,7 @@ class _RunFold:
         return self._last_decision + 1
 
     def _finish_fossils(self) -> Iterable[FossilRow]:
-        """Leave out what a rollback undid; add the final style and the worth on the test split."""
+        """Leave out what a rollback undid; add the final style and the final worth."""
         contributions = {} if self._end is None else self._end["contributions"]
         for row in self._fossils.values():
             slot = self._find_slot(row.seed_id)
@@ -279,8 +279,8 @@ class _RunFold:
             if not is_newest and (slot is None or slot["stage"] != SeedStage.FOSSILIZED.name):
                 continue
             style = row.style if slot is None else Style[slot["seed"]["style"]]
-            test = _read_difference(contributions.get(row.seed_id))
-            yield replace(row, style=style, test=test)
+            final = _read_difference(contributions.get(row.seed_id))
+            yield replace(row, style=style, final=final)
 
     def _find_slot(self, seed_id: str) -> _Json | None:
         for slot in self._slots:
@@ -299,13 +299,12 @@ def _continues(last: SlotSpan, span: SlotSpan) -> bool:
 
 
 def _read_point(measured: _Json, host: _Json) -> EpochPoint:
-    train_loss = measured["train_loss"]
     return EpochPoint(
         epoch=measured["epoch"],
         control_accuracy=float(measured["control_accuracy"]),
         committed_accuracy=float(measured["committed_accuracy"]),
         control_loss=float(measured["control_loss"]),
-        train_loss=None if train_loss is None else float(train_loss),
+        train_loss=_read_optional(measured["train_loss"]),
         parameters=host["parameters"],
         multiply_adds=measured["multiply_adds"],
     )
@@ -316,18 +315,23 @@ def _read_difference(value: _Json | None) -> PairedDifference | None:
         return None
     return PairedDifference(
         points=float(value["points"]),
-        points_error=float(value["points_error"]),
+        points_error=_read_optional(value["points_error"]),
         loss=float(value["loss"]),
-        loss_error=float(value["loss_error"]),
+        loss_error=_read_optional(value["loss_error"]),
     )
+
+
+def _read_optional(value: float | str | None) -> float | None:
+    return None if value is None else float(value)
 
 
 def _read_outcome(event: _Json) -> RunOutcome:
     return RunOutcome(
         epochs=event["epochs"],
         interrupted=event["interrupted"],
-        test_accuracy=float(event["test_accuracy"]),
-        score=float(event["score"]),
+        control_accuracy=float(event["control_accuracy"]),
+        test_accuracy=_read_optional(event["test_accuracy"]),
+        score=_read_optional(event["score"]),
         parameters=event["parameters"],
         multiply_adds=event["multiply_adds"],
     )

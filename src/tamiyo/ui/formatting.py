@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-__all__ = ["format_count", "format_growth", "format_si"]
+import math
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tamiyo.contracts import PairedDifference
+
+__all__ = ["format_count", "format_difference", "format_growth", "format_like", "format_si"]
 
 _LARGEST_WRITTEN_OUT = 100_000
 _PREFIXES = ("", "k", "M", "G", "T", "P", "E")
 _PRECISE_BELOW = 10.0
 _STEP = 1000
+_USUAL_DECIMALS, _LONGEST_WRITTEN_OUT = 3, 8
 
 
 def format_count(count: float) -> str:
@@ -42,3 +49,30 @@ def format_growth(parameters: float, host_parameters: float) -> str:
     """
     percent = 100 * (parameters / host_parameters - 1)
     return f"{percent:+.1f} %" if abs(percent) < _PRECISE_BELOW else f"{percent:+.0f} %"
+
+
+def format_difference(difference: PairedDifference, plus_minus: str) -> str:
+    """Write the points of a difference with their standard error, which may be unknown.
+
+    Args:
+        difference: What to write.
+        plus_minus: The sign between a number and its error.
+    """
+    error = difference.points_error
+    return f"{difference.points:+.1f} {plus_minus} {'?' if error is None else f'{error:.1f}'}"
+
+
+def format_like(value: float, size: float) -> str:
+    """Write a number to a thousandth of a size at least, so that numbers of that size line up.
+
+    Args:
+        value: What to write.
+        size: How large such numbers are; one that is not positive and finite counts as 1.
+
+    >>> format_like(2.3131, 8.0), format_like(0.0123, 0.034), format_like(-4e9, 8.0)
+    ('2.313', '0.01230', '-4e+09')
+    """
+    magnitude = math.floor(math.log10(size if 0 < size < math.inf else 1.0))
+    decimals = max(0, _USUAL_DECIMALS - max(0, magnitude - 2) - min(0, magnitude))
+    text = f"{value:.{decimals}f}"
+    return text if len(text) <= _LONGEST_WRITTEN_OUT else f"{value:.4g}"

@@ -1,12 +1,21 @@
-"""TaskConfig: its rules, its learning rates, and the check of the initial loss."""
+"""TaskConfig: its rules, learning rates and initial loss; MetricScale: values and points."""
 
 from __future__ import annotations
 
 import math
 
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
-from tamiyo.contracts import ConfigError, TaskConfig, check_initial_loss
+from tamiyo.contracts import (
+    ACCURACY,
+    ConfigError,
+    InvariantError,
+    MetricScale,
+    TaskConfig,
+    check_initial_loss,
+)
 
 
 def build_task(**changes):
@@ -100,3 +109,79 @@ def test_an_initial_loss_outside_the_range_is_refused(measured, got):
 def test_an_initial_loss_that_is_not_a_number_is_refused():
     with pytest.raises(ConfigError, match="got nan"):
         check_initial_loss(build_task(), math.nan)
+
+
+UNKNOWN = ("num_classes", "batches_per_epoch", "batch_size", "learning_rate")
+
+
+@pytest.mark.parametrize("name", UNKNOWN)
+def test_what_only_the_user_knows_may_be_left_out(name):
+    assert getattr(build_task(**{name: None}), name) is None
+
+
+@pytest.mark.parametrize("name", UNKNOWN)
+def test_what_is_known_is_checked_whatever_else_is_not(name):
+    others = {other: None for other in UNKNOWN if other != name}
+    with pytest.raises(ConfigError, match=f"{name} must be .*, got -1"):
+        build_task(**others, **{name: -1})
+
+
+def test_a_task_without_a_learning_rate_cannot_be_asked_for_it():
+    with pytest.raises(InvariantError, match=r"tiny must have a learning rate .*, got none"):
+        build_task(learning_rate=None).learning_rate_at(3)
+
+
+def test_a_task_is_judged_by_accuracy_if_nothing_else_is_said():
+    assert build_task().metric == ACCURACY
+
+
+# Metric scales
+
+ENDS = st.floats(-1e6, 1e6)
+
+
+@st.composite
+def scales(draw):
+    best, worst = draw(ENDS), draw(ENDS)
+    assume(abs(best - worst) > 1e-3)
+    return MetricScale(name="metric", best=best, worst=worst)
+
+
+@given(scales(), ENDS)
+def test_a_value_is_what_it_was_after_a_way_through_points(scale, value):
+    assert scale.to_value(scale.to_points(value)) == pytest.approx(value, abs=1e-8)
+
+
+@given(scales())
+def test_the_ends_of_a_scale_are_a_hundred_points_and_none(scale):
+    assert (scale.to_points(scale.best), scale.to_points(scale.worst)) == (100, 0)
+
+
+@given(scales(), ENDS, ENDS)
+def test_better_values_never_have_fewer_points(scale, one, other):
+    worse, better = sorted((one, other), reverse=not scale.higher_is_better)
+    assert scale.to_points(worse) <= scale.to_points(better)
+
+
+@given(scales(), st.floats(-10, 10))
+def test_a_unit_is_worth_the_same_points_everywhere(scale, value):
+    gained = scale.to_points(value + 1) - scale.to_points(value)
+    assert gained == pytest.approx(scale.points_per_unit, rel=1e-6, abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("best", "worst", "is_share", "higher_is_better"),
+    [(1, 0, True, True), (0, 1, False, False), (1, 0.1, False, True), (0, 8, False, False)],
+)
+def test_only_a_scale_from_zero_to_one_is_a_share(best, worst, is_share, higher_is_better):
+    scale = MetricScale(name="metric", best=best, worst=worst)
+    assert (scale.is_share, scale.higher_is_better) == (is_share, higher_is_better)
+
+
+@pytest.mark.parametrize(
+    ("best", "worst"), [(1.0, 1.0), (math.inf, 0.0), (0.0, -math.inf), (math.nan, 1.0)]
+)
+def test_a_scale_without_a_finite_length_is_refused(best, worst):
+    message = f"of metric bits must be two different finite values, got {best} and {worst}"
+    with pytest.raises(ConfigError, match=message):
+        MetricScale(name="bits", best=best, worst=worst)

@@ -352,6 +352,18 @@ def test_a_holding_seed_that_does_harm_beyond_doubt_is_pruned(error, op):
     assert op == LifecycleOp.WAIT or "-1.00 points, standard error 0.49" in decision.reason
 
 
+def test_harm_of_an_unknown_error_is_never_certain():
+    gain = build_gain(-9.0, points_error=None)
+    held = grown("r0c0", SeedStage.HOLDING, contribution=gain)
+    assert decide(held, harm_errors=0.0).op == LifecycleOp.WAIT
+
+
+def test_a_reason_says_that_an_error_is_not_known():
+    gain = build_gain(2.5, points_error=None)
+    held = grown("r0c0", SeedStage.HOLDING, gate_passed=True, contribution=gain)
+    assert "2.50 points, standard error unknown" in decide(held).reason
+
+
 @pytest.mark.parametrize(("errors", "op"), [(3.0, LifecycleOp.WAIT), (0.5, LifecycleOp.PRUNE)])
 def test_how_much_doubt_is_left_is_configured(errors, op):
     gain = build_gain(-1.0, points_error=0.5)

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from tamiyo.contracts import (
+    ACCURACY,
     ArtifactError,
     Blueprint,
     EpochCompleted,
@@ -18,7 +19,7 @@ from tamiyo.contracts import (
     encode_event,
 )
 from tamiyo.telemetry import JsonlSink, read_events, summarize_run
-from tests.support.events import build_one_of_each, build_run, build_twin
+from tests.support.events import BITS, build_one_of_each, build_run, build_twin
 
 
 def encode(events):
@@ -38,7 +39,11 @@ def test_a_summary_says_what_run_it_was(summary):
     assert (summary.task, summary.controller, summary.seed) == ("digits-cnn", "heuristic", 7)
     assert (summary.epochs, summary.config_hash) == (60, "3f9a2c10")
     assert summary.slot_ids == ("r0c0", "r0c1", "r0c2")
-    assert summary.host_parameters == 8_234
+    assert (summary.host_parameters, summary.metric) == (8_234, ACCURACY)
+
+
+def test_a_summary_says_what_accuracies_are_measured_in():
+    assert summarize_run(encode(build_run(epochs=1, metric=BITS))).metric == BITS
 
 
 def test_the_timeline_of_a_kept_seed_is_rebuilt_from_events(summary):
@@ -69,12 +74,12 @@ def test_the_timeline_of_a_pruned_seed_goes_through_the_embargo_to_its_successor
     assert spans[5].alphas == (0.0, 0.0, 0.0)
 
 
-def test_a_fossil_row_tells_its_life_and_what_it_is_worth_on_the_test_split(summary):
+def test_a_fossil_row_tells_its_life_and_what_it_is_worth_in_the_end(summary):
     first, second = summary.fossils
     assert (first.slot_id, first.blueprint, first.parameters) == ("r0c1", Blueprint.CONV_LIGHT, 320)
     assert (first.germinated_epoch, first.fossilized_epoch, first.alpha) == (8, 22, 1.0)
-    assert (first.test.points, first.test.points_error) == (4.3, 0.7)
-    assert first.control.points == pytest.approx(4.8)
+    assert (first.final.points, first.final.points_error) == (4.3, 0.7)
+    assert first.committed.points == pytest.approx(4.8)
     assert (second.seed_id, second.style) == ("r0c2-1-depthwise", Style.GATED_GATE)
 
 
@@ -117,13 +122,31 @@ def test_rollbacks_stabilization_and_closing_are_dated(summary):
 
 def test_the_outcome_is_what_the_run_finished_with(summary):
     assert summary.outcome.test_accuracy == pytest.approx(86.0, abs=0.05)
+    assert summary.outcome.control_accuracy == pytest.approx(86.8, abs=0.05)
     assert (summary.outcome.epochs, summary.outcome.interrupted) == (60, False)
 
 
-def test_an_unfinished_run_has_no_outcome_and_no_test_contributions():
+def test_a_run_without_a_test_split_ends_without_a_score():
+    summary = summarize_run(encode([*build_run(has_test=False), build_twin(has_test=False)]))
+    assert (summary.outcome.test_accuracy, summary.outcome.score) == (None, None)
+    assert summary.outcome.control_accuracy == pytest.approx(86.8, abs=0.05)
+    assert summary.twin.test_accuracy is None
+
+
+def test_what_nobody_counted_or_estimated_stays_unknown():
+    events = encode(build_run())
+    events[-2]["measured"]["multiply_adds"] = None
+    for difference in events[-1]["contributions"].values():
+        difference |= {"points_error": None, "loss_error": None}
+    summary = summarize_run(events)
+    assert summary.final.multiply_adds is None
+    assert {row.final.points_error for row in summary.fossils} == {None}
+
+
+def test_an_unfinished_run_has_no_outcome_and_no_final_contributions():
     summary = summarize_run(encode(build_run(epochs=50, is_finished=False)))
     assert summary.outcome is None
-    assert [row.test for row in summary.fossils] == [None, None]
+    assert [row.final for row in summary.fossils] == [None, None]
     assert summary.closing_epoch is None
 
 
@@ -180,6 +203,21 @@ def test_an_event_without_a_field_is_refused_by_number_and_name():
     events = encode(build_run(epochs=1))
     del events[1]["command"]
     with pytest.raises(ArtifactError, match="event 2 must be a complete DecisionMade, got KeyErr"):
+        summarize_run(events)
+
+
+@pytest.mark.parametrize("name", ["task", "metric", "host", "config_hash"])
+def test_a_start_without_a_field_is_refused(name):
+    events = encode(build_run(epochs=0))
+    del events[0][name]
+    with pytest.raises(ArtifactError, match=f"event 1 must be a complete RunStarted, .*'{name}'"):
+        summarize_run(events)
+
+
+def test_a_metric_that_cannot_be_is_refused():
+    events = encode(build_run(epochs=0, metric=BITS))
+    events[0]["metric"]["best"] = 8.0
+    with pytest.raises(ArtifactError, match=r"event 1 .* two different finite values, got 8.0"):
         summarize_run(events)
 
 

@@ -1,4 +1,4 @@
-"""The upper panels of a growth picture: accuracy with what happened when, and parameters."""
+"""The upper panels of a growth picture: the metric with what happened when, and parameters."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from tamiyo.ui.formatting import format_count
+from tamiyo.ui.metric import MetricView
 from tamiyo.ui.report import palette
 
 if TYPE_CHECKING:
@@ -32,15 +33,18 @@ class _MarkerKind:
 
 
 def draw_accuracy(axes: Axes, summary: RunSummary) -> None:
-    """Draw both control accuracies, the test accuracy and a marker for each lifecycle event.
+    """Draw both control accuracies, the final one and a marker for each lifecycle event.
+
+    Shares are drawn in percent, any other metric in its own unit.
 
     Args:
         axes: Where to draw.
         summary: The run.
     """
+    view = MetricView(summary.metric)
     epochs = [point.epoch for point in summary.course]
-    control = [point.control_accuracy for point in summary.course]
-    committed = [point.committed_accuracy for point in summary.course]
+    control = [view.show(point.control_accuracy) for point in summary.course]
+    committed = [view.show(point.committed_accuracy) for point in summary.course]
     axes.plot(epochs, control, color=palette.ACCURACY, linewidth=1.7, label="all seeds", zorder=3)
     axes.plot(
         epochs,
@@ -52,7 +56,7 @@ def draw_accuracy(axes: Axes, summary: RunSummary) -> None:
         zorder=2,
     )
     if summary.twin is not None:
-        course = summary.twin.control_accuracies
+        course = [view.show(points) for points in summary.twin.control_accuracies]
         axes.plot(
             range(len(course)),
             course,
@@ -61,11 +65,11 @@ def draw_accuracy(axes: Axes, summary: RunSummary) -> None:
             label="host alone",
             zorder=1,
         )
-    axes.set_ylabel("control accuracy (%)")
+    axes.set_ylabel(f"control {view.label}")
     axes.grid(axis="y", color=palette.GRID, linewidth=0.6)
-    _cut_first_rise(axes, summary)
-    _draw_test_accuracy(axes, summary)
-    _draw_markers(axes, summary)
+    _cut_first_rise(axes, summary, view)
+    _draw_test_accuracy(axes, summary, view)
+    _draw_markers(axes, summary, view)
     if summary.closing_epoch is not None:
         axes.fill_between([], [], color=palette.CLOSING, label="closing epochs")
     axes.legend(loc="upper left", bbox_to_anchor=(_LEGEND_X, 1.02), borderaxespad=0)
@@ -97,28 +101,30 @@ def draw_parameters(axes: Axes, summary: RunSummary) -> None:
         )
 
 
-def _cut_first_rise(axes: Axes, summary: RunSummary) -> None:
+def _cut_first_rise(axes: Axes, summary: RunSummary, view: MetricView) -> None:
     """Begin the axis where the run is after its first tenth: growth is a matter of few points."""
     settled = [p for p in summary.course if p.epoch >= _FIRST_RISE_FRACTION * summary.epochs]
     shown = settled if len(settled) > 1 else summary.course
-    values = [p.control_accuracy for p in shown] + [p.committed_accuracy for p in shown]
-    if summary.outcome is not None:
-        values.append(summary.outcome.test_accuracy)
-    finite = [value for value in values if math.isfinite(value)]
-    lowest, highest = min(finite, default=0.0), max(finite, default=100.0)
-    margin = _MARGIN_FRACTION * max(highest - lowest, 1.0)
-    axes.set_ylim(lowest - margin, highest + margin)
+    points = [p.control_accuracy for p in shown] + [p.committed_accuracy for p in shown]
+    if summary.outcome is not None and summary.outcome.test_accuracy is not None:
+        points.append(summary.outcome.test_accuracy)
+    finite = [value for value in points if math.isfinite(value)]
+    worst, best = min(finite, default=0.0), max(finite, default=100.0)
+    margin = _MARGIN_FRACTION * max(best - worst, 1.0)
+    axes.set_ylim(*sorted((view.show(worst - margin), view.show(best + margin))))
     initial = summary.initial.control_accuracy
-    if initial < lowest - margin:
-        axes.annotate(f"from {initial:.1f} %", (0.008, 0.2), xycoords="axes fraction", fontsize=7.5)
+    if initial < worst - margin:
+        height = 0.2 if view.scale.higher_is_better else 1.015
+        text = f"from {view.write(initial)}"
+        axes.annotate(text, (0.008, height), xycoords="axes fraction", fontsize=7.5)
 
 
-def _draw_test_accuracy(axes: Axes, summary: RunSummary) -> None:
+def _draw_test_accuracy(axes: Axes, summary: RunSummary, view: MetricView) -> None:
     outcome = summary.outcome
-    if outcome is not None:
+    if outcome is not None and outcome.test_accuracy is not None:
         axes.plot(
             [outcome.epochs],
-            [outcome.test_accuracy],
+            [view.show(outcome.test_accuracy)],
             marker="D",
             markersize=6,
             markeredgecolor="white",
@@ -130,9 +136,9 @@ def _draw_test_accuracy(axes: Axes, summary: RunSummary) -> None:
         )
 
 
-def _draw_markers(axes: Axes, summary: RunSummary) -> None:
+def _draw_markers(axes: Axes, summary: RunSummary, view: MetricView) -> None:
     """Set markers above the accuracy they were decided at, on top of each other if at once."""
-    accuracy = {point.epoch: point.control_accuracy for point in summary.course}
+    accuracy = {point.epoch: view.show(point.control_accuracy) for point in summary.course}
     stacked: dict[int, int] = {}
     for kind in _list_markers(summary):
         label: str | None = kind.label

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from tamiyo.contracts import ConfigError
 from tamiyo.ui.formatting import format_count, format_growth
+from tamiyo.ui.metric import MetricView
 from tamiyo.ui.report import palette
 from tamiyo.ui.report.accuracy import draw_accuracy, draw_parameters
 from tamiyo.ui.report.lanes import draw_lanes
@@ -110,13 +111,14 @@ def _draw_title(figure: Figure, summary: RunSummary) -> None:
     title = f"{summary.task}, {summary.controller}, seed {summary.seed}"
     growth = format_growth(summary.parameters, summary.host_parameters)
     size = f"{format_count(summary.parameters)} parameters ({growth})"
-    outcome = summary.outcome
+    outcome, view = summary.outcome, MetricView(summary.metric)
     if outcome is None:
         state = f"after {summary.final.epoch} of {summary.epochs} epochs"
-        numbers = f"{state}: control accuracy {summary.final.control_accuracy:.1f} %, {size}"
+        numbers = f"{state}: {view.write_result(None, summary.final.control_accuracy)}, {size}"
     else:
         kept = f"{len(summary.fossils)} of {len(summary.germinations)} seeds kept"
         ended = f", interrupted after epoch {outcome.epochs}" if outcome.interrupted else ""
-        numbers = f"test accuracy {outcome.test_accuracy:.1f} %, {size}, {kept}{ended}"
+        reached = view.write_result(outcome.test_accuracy, outcome.control_accuracy)
+        numbers = f"{reached}, {size}, {kept}{ended}"
     figure.text(_LEFT, 1 - 0.24 / height, title, fontsize=12, fontweight="bold", va="center")
     figure.text(_LEFT, 1 - 0.47 / height, numbers, fontsize=9, va="center")

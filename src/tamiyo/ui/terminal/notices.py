@@ -14,7 +14,7 @@ from tamiyo.contracts import (
     SeedPruned,
     TamiyoInitiated,
 )
-from tamiyo.ui.formatting import format_count
+from tamiyo.ui.formatting import format_count, format_difference
 
 __all__ = ["Notice", "NoticeWriter"]
 
@@ -74,8 +74,7 @@ class NoticeWriter:
         worth = event.contribution
         if worth is None:
             return f"{text}, contribution not measured"
-        error = f"{self._plus_minus} {worth.points_error:.1f}"
-        return f"{text}, contribution {worth.points:+.1f} {error} points"
+        return f"{text}, contribution {format_difference(worth, self._plus_minus)} points"
 
     def _describe_prune(self, event: SeedPruned) -> str:
         by = "" if event.initiator == Initiator.CONTROLLER else f" by {event.initiator.value}"

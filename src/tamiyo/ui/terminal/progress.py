@@ -66,9 +66,11 @@ class ProgressSink:
         if isinstance(event, EpochCompleted):
             self._show_epoch(event, layout)
         elif isinstance(event, RunFinished):
-            self._show_end(event)
+            self._show_end(event, layout)
         elif isinstance(event, TwinTrained):
-            self._print(Text(f"host alone: test accuracy {event.test_accuracy:.1f} %"))
+            control = event.control_accuracies[-1]
+            reached = layout.metric.write_result(event.test_accuracy, control)
+            self._print(Text(f"host alone: {reached}"))
         else:
             notice = self._notices.describe(event)
             if notice is not None:
@@ -76,16 +78,11 @@ class ProgressSink:
                 self._print(row.append(f"{notice.sign} {notice.text}", style=notice.style))
 
     def _show_start(self, event: RunStarted) -> None:
-        layout = choose_layout(
-            event.host.slots,
-            epochs=event.epochs,
-            width=self._console.width,
-            symbols=self._symbols,
-        )
+        layout = choose_layout(event, width=self._console.width, symbols=self._symbols)
         size = format_count(event.host.host_parameters)
         title = (
             f"{event.task} grown by {event.controller}, seed {event.seed}: "
-            f"{event.epochs} epochs, host of {size} parameters"
+            f"{event.epochs} epochs, host of {size} parameters{layout.metric.introduction}"
         )
         self._print(Text(title, style="bold"))
         if layout.cell == "letter":
@@ -102,12 +99,12 @@ class ProgressSink:
         if self._bar is not None and self._bar_task is not None:
             self._bar.update(self._bar_task, completed=event.measured.epoch)
 
-    def _show_end(self, event: RunFinished) -> None:
+    def _show_end(self, event: RunFinished, layout: RowLayout) -> None:
         self.close()
         word = f"interrupted after epoch {event.epochs}" if event.interrupted else "finished"
         growth = format_growth(event.parameters, event.host_parameters)
         text = (
-            f"{word}: test accuracy {event.test_accuracy:.1f} %, "
+            f"{word}: {layout.metric.write_result(event.test_accuracy, event.control_accuracy)}, "
             f"{format_count(event.parameters)} parameters ({growth}), "
             f"{format_si(event.multiply_adds)} multiply-adds"
         )

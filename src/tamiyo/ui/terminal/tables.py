@@ -9,8 +9,10 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
+from tamiyo.contracts import ACCURACY
 from tamiyo.telemetry import RunSummary
-from tamiyo.ui.formatting import format_count, format_growth, format_si
+from tamiyo.ui.formatting import format_count, format_difference, format_growth, format_si
+from tamiyo.ui.metric import MetricView
 from tamiyo.ui.terminal.symbols import Symbols, choose_symbols
 
 if TYPE_CHECKING:
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console, ConsoleOptions, ConsoleRenderable, RenderResult
 
-    from tamiyo.contracts import ComparisonRow, PairedDifference
+    from tamiyo.contracts import ComparisonRow, MetricScale, PairedDifference
     from tamiyo.telemetry import FossilRow
 
 __all__ = ["render_compare_table", "render_result_table"]
@@ -38,11 +40,12 @@ def render_result_table(summary: RunSummary) -> ConsoleRenderable:
     return _ResultTable(summary)
 
 
-def render_compare_table(rows: Sequence[ComparisonRow]) -> Table:
+def render_compare_table(rows: Sequence[ComparisonRow], metric: MetricScale = ACCURACY) -> Table:
     """Show rows below each other; the reference, which differs from nothing, has no difference.
 
     Args:
         rows: The rows in the order to show them.
+        metric: What networks were judged by; scores and differences are points of it.
 
     Returns:
         What ``Console.print`` takes.
@@ -52,6 +55,7 @@ def render_compare_table(rows: Sequence[ComparisonRow]) -> Table:
     )
     # Names of static networks are long; on a narrow console they wrap and every number stays whole.
     table.columns[0].no_wrap = False
+    view = MetricView(metric)
     for row in rows:
         is_reference = row.difference == row.low == row.high == 0
         interval = f"{row.difference:+.1f} [{row.low:+.1f}, {row.high:+.1f}]"
@@ -59,7 +63,7 @@ def render_compare_table(rows: Sequence[ComparisonRow]) -> Table:
             row.name,
             f"{row.score:.1f}",
             _UNKNOWN if is_reference else interval,
-            _percent(row.test_accuracy),
+            view.write(row.test_accuracy),
             format_count(row.parameters),
             format_si(row.multiply_adds),
             f"{row.fossils:g}",
@@ -67,22 +71,36 @@ def render_compare_table(rows: Sequence[ComparisonRow]) -> Table:
     return table
 
 
+@dataclass(frozen=True, kw_only=True)
+class _NetworkRow:
+    """A network: its accuracies are points; what nobody measured is ``None``."""
+
+    name: str
+    parameters: int
+    growth: str = ""
+    control: float
+    test: float | None = None
+    multiply_adds: int | None = None
+
+
 @dataclass(frozen=True)
 class _ResultTable:
     summary: RunSummary
 
     def __rich_console__(self, console: Console, _options: ConsoleOptions) -> RenderResult:
-        yield _describe_run(self.summary)
-        yield _build_networks_table(self.summary)
+        summary = self.summary
+        yield _describe_run(summary)
+        yield _build_networks_table(summary)
         yield Text()
-        if self.summary.fossils:
-            yield _build_fossils_table(self.summary, choose_symbols(console))
-            worth = _name_worth(self.summary)
-            yield Text(
-                f"{worth}: what switching the seed off would cost: dependence, not gain", "dim"
-            )
+        if summary.fossils:
+            yield _build_fossils_table(summary, choose_symbols(console))
+            worth = _name_worth(summary)
+            meaning = f"{worth}: what switching the seed off would cost: dependence, not gain"
+            yield Text(meaning, "dim")
+            if point := MetricView(summary.metric).point:
+                yield Text(point, "dim")
             yield Text()
-        yield _describe_growth(self.summary)
+        yield _describe_growth(summary)
 
 
 def _start_table(*columns: str | tuple[str, str]) -> Table:
@@ -102,39 +120,56 @@ def _describe_run(summary: RunSummary) -> Text:
     else:
         state = f"{outcome.epochs} epochs"
     name = f"{summary.task}, {summary.controller}, seed {summary.seed}"
-    return Text.assemble((name, "bold"), f": {state}")
+    return Text.assemble((name, "bold"), f": {state}{MetricView(summary.metric).introduction}")
 
 
 def _build_networks_table(summary: RunSummary) -> Table:
-    table = _start_table(("", "left"), "parameters", "growth", "control", "test", "multiply-adds")
-    outcome = summary.outcome
-    table.add_row(
-        "host before training",
-        format_count(summary.host_parameters),
-        "",
-        _percent(summary.initial.control_accuracy),
-        _UNKNOWN,
-        _UNKNOWN,
-    )
-    if summary.twin is not None:
+    outcome, view = summary.outcome, MetricView(summary.metric)
+    has_test = outcome is None or outcome.test_accuracy is not None
+    splits = ("control", "test") if has_test else ("control",)
+    table = _start_table(("", "left"), "parameters", "growth", *splits, "multiply-adds")
+    rows = _list_networks(summary)
+    for row in rows:
+        measured = (row.control, row.test) if has_test else (row.control,)
         table.add_row(
-            "host alone",
-            format_count(summary.twin.parameters),
-            "",
-            _percent(summary.twin.control_accuracies[-1]),
-            _percent(summary.twin.test_accuracy),
-            format_si(summary.twin.multiply_adds),
+            row.name,
+            format_count(row.parameters),
+            row.growth,
+            *(_UNKNOWN if points is None else view.write(points) for points in measured),
+            _UNKNOWN if row.multiply_adds is None else format_si(row.multiply_adds),
+            style="bold" if row is rows[-1] else None,
         )
-    table.add_row(
-        "network now" if outcome is None else "final network",
-        format_count(summary.parameters),
-        format_growth(summary.parameters, summary.host_parameters),
-        _percent(summary.final.control_accuracy),
-        _UNKNOWN if outcome is None else _percent(outcome.test_accuracy),
-        format_si(summary.multiply_adds),
-        style="bold",
-    )
     return table
+
+
+def _list_networks(summary: RunSummary) -> list[_NetworkRow]:
+    """List the untrained host, its twin if there is one, and what grew."""
+    outcome, twin = summary.outcome, summary.twin
+    rows = [
+        _NetworkRow(
+            name="host before training",
+            parameters=summary.host_parameters,
+            control=summary.initial.control_accuracy,
+        )
+    ]
+    if twin is not None:
+        alone = _NetworkRow(
+            name="host alone",
+            parameters=twin.parameters,
+            control=twin.control_accuracies[-1],
+            test=twin.test_accuracy,
+            multiply_adds=twin.multiply_adds,
+        )
+        rows.append(alone)
+    grown = _NetworkRow(
+        name="network now" if outcome is None else "final network",
+        parameters=summary.parameters,
+        growth=format_growth(summary.parameters, summary.host_parameters),
+        control=summary.final.control_accuracy if outcome is None else outcome.control_accuracy,
+        test=None if outcome is None else outcome.test_accuracy,
+        multiply_adds=summary.multiply_adds,
+    )
+    return [*rows, grown]
 
 
 def _build_fossils_table(summary: RunSummary, symbols: Symbols) -> Table:
@@ -153,14 +188,14 @@ def _build_fossils_table(summary: RunSummary, symbols: Symbols) -> Table:
 
 
 def _name_worth(summary: RunSummary) -> str:
-    return "points on control" if summary.outcome is None else "points on test"
+    outcome = summary.outcome
+    is_on_test = outcome is not None and outcome.test_accuracy is not None
+    return "points on test" if is_on_test else "points on control"
 
 
 def _describe_worth(row: FossilRow, summary: RunSummary, symbols: Symbols) -> str:
-    worth: PairedDifference | None = row.control if summary.outcome is None else row.test
-    if worth is None:
-        return _UNKNOWN
-    return f"{worth.points:+.1f} {symbols.plus_minus} {worth.points_error:.1f}"
+    worth: PairedDifference | None = row.committed if summary.outcome is None else row.final
+    return _UNKNOWN if worth is None else format_difference(worth, symbols.plus_minus)
 
 
 def _describe_growth(summary: RunSummary) -> Text:
@@ -168,12 +203,10 @@ def _describe_growth(summary: RunSummary) -> Text:
     text = f"seeds: {germinated} germinated, {kept} kept, {len(summary.pruned)} pruned"
     if summary.rollbacks:
         text += f"; rollbacks: {len(summary.rollbacks)}"
-    best = summary.best
-    text += f"\nbest control accuracy {best.control_accuracy:.1f} % after epoch {best.epoch}"
-    if summary.outcome is not None:
+    best, view = summary.best, MetricView(summary.metric)
+    accuracy = view.write(best.control_accuracy)
+    text += f"\nbest control {view.name} {accuracy} after epoch {best.epoch}"
+    if summary.outcome is not None and summary.outcome.score is not None:
         text += f"; score {summary.outcome.score:.1f}"
+        text += " points" if view.point else ""
     return Text(text)
-
-
-def _percent(value: float) -> str:
-    return f"{value:.1f} %"

@@ -5,10 +5,10 @@ from dataclasses import replace
 import pytest
 from matplotlib.figure import Figure
 
-from tamiyo.contracts import encode_event
+from tamiyo.contracts import MetricScale, encode_event
 from tamiyo.telemetry import summarize_run
 from tamiyo.ui.report.accuracy import draw_accuracy, draw_parameters
-from tests.support.events import build_run, build_twin
+from tests.support.events import BITS, build_run, build_twin
 
 
 @pytest.fixture
@@ -16,9 +16,13 @@ def axes():
     return Figure().add_subplot()
 
 
+def summarize(**options):
+    return summarize_run(encode_event(event) for event in build_run(**options))
+
+
 @pytest.fixture(scope="module")
 def summary():
-    return summarize_run(encode_event(event) for event in build_run())
+    return summarize()
 
 
 def positions(axes, marker):
@@ -99,3 +103,29 @@ def test_the_host_alone_has_a_line_of_its_own(axes):
 def test_without_a_twin_no_line_of_the_host_is_drawn(axes, summary):
     draw_accuracy(axes, summary)
     assert "host alone" not in [line.get_label() for line in axes.get_lines()]
+
+
+def test_another_metric_has_an_axis_of_its_own_unit(axes):
+    draw_accuracy(axes, summarize(metric=BITS))
+    assert axes.get_ylabel() == "control bits per byte (lower is better)"
+    low, high = axes.get_ylim()
+    assert 0 < low < 0.927 < high < 7.184
+    (test,) = [line for line in axes.get_lines() if line.get_label() == "test, final network"]
+    assert test.get_ydata()[0] == pytest.approx(1.118, abs=0.001)
+
+
+def test_the_first_fall_of_a_metric_is_said_above_the_axis(axes):
+    draw_accuracy(axes, summarize(metric=BITS))
+    (text,) = axes.texts
+    assert (text.get_text(), text.get_position()[1] > 1) == ("from 7.184", True)
+
+
+def test_another_share_is_drawn_in_percent(axes, summary):
+    draw_accuracy(axes, replace(summary, metric=MetricScale(name="F1", best=1.0, worst=0.0)))
+    assert axes.get_ylabel() == "control F1 (%)"
+    assert axes.get_ylim()[1] > 80
+
+
+def test_without_a_test_split_nothing_is_drawn_of_it(axes):
+    draw_accuracy(axes, summarize(has_test=False))
+    assert positions(axes, "D") == []

@@ -9,7 +9,7 @@ import pytest
 from tamiyo.contracts import ConfigError, encode_event
 from tamiyo.telemetry import summarize_run
 from tamiyo.ui import draw_growth_picture
-from tests.support.events import build_run
+from tests.support.events import BITS, build_run
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
@@ -54,6 +54,7 @@ def test_the_picture_leaves_no_figure_and_no_setting_behind(tmp_path):
         {"epochs": 1, "is_finished": False},
         {"epochs": 30, "is_finished": False},
         {"epochs": 30},
+        {"metric": BITS, "has_test": False},
     ],
 )
 def test_a_run_can_be_drawn_however_far_it_came(options, tmp_path):

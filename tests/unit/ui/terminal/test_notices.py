@@ -74,6 +74,12 @@ def test_an_unmeasured_contribution_is_not_a_zero():
     assert text.endswith("at 1.00, contribution not measured")
 
 
+def test_an_error_that_is_not_known_is_not_a_zero():
+    event = EVENTS[SeedFossilized]
+    event = replace(event, contribution=replace(event.contribution, points_error=None))
+    assert describe(event).text.endswith("contribution +4.8 ± ? points")
+
+
 def test_a_germination_without_details_is_told_without_them():
     command = AdaptationCommand(op=LifecycleOp.GERMINATE, slot_id="r0c1")
     text = describe(replace(EVENTS[SeedGerminated], command=command)).text

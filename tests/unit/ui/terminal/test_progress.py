@@ -7,7 +7,7 @@ from rich.console import Console
 
 from tamiyo.contracts import TamiyoInitiated
 from tamiyo.ui import ProgressSink
-from tests.support.events import build_run, build_twin
+from tests.support.events import BITS, build_run, build_twin
 
 FIRST_LINES = """\
 digits-cnn grown by heuristic, seed 7: 60 epochs, host of 8,234 parameters
@@ -121,3 +121,18 @@ def test_another_environment_than_the_first_can_be_shown():
 
 def test_events_before_the_start_are_passed_over():
     assert show(build_run()[1:]) == ""
+
+
+def test_another_metric_is_named_and_shown_in_its_own_unit():
+    lines = show([*build_run(metric=BITS), build_twin()]).splitlines()
+    assert lines[0].endswith("host of 8,234 parameters; bits per byte, lower is better")
+    assert lines[2].startswith("epoch  bits per byte    loss")
+    assert lines[4].startswith(" 1/60  6.362 ▼0.822    2.112")
+    assert lines[-2].startswith("finished: test bits per byte 1.118, 8,730 parameters")
+    assert lines[-1] == "host alone: test bits per byte 1.640"
+
+
+def test_a_run_without_a_test_split_ends_with_its_control_accuracy():
+    lines = show([*build_run(has_test=False), build_twin(has_test=False)]).splitlines()
+    assert lines[-2].startswith("finished: control accuracy 86.8 %, 8,730")
+    assert lines[-1] == "host alone: control accuracy 83.8 %"

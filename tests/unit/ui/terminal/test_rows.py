@@ -4,23 +4,38 @@ from dataclasses import replace
 
 import pytest
 
-from tamiyo.contracts import EpochCompleted
+from tamiyo.contracts import ACCURACY, EpochCompleted, MetricScale
 from tamiyo.ui.terminal.rows import choose_layout
 from tamiyo.ui.terminal.symbols import Symbols
-from tests.support.events import build_run
+from tests.support.events import BITS, build_run
 
 SYMBOLS = Symbols(up="^", down="v", level="=", plus_minus="+-", arrow=">")
+START = build_run()[0]
 EPOCHS = {e.measured.epoch: e for e in build_run() if isinstance(e, EpochCompleted)}
 
 
-def layout_for(width, slots):
-    return choose_layout(slots, epochs=60, width=width, symbols=SYMBOLS)
+def layout_for(width, slots, *, metric=ACCURACY, initial_loss=2.3):
+    start = replace(
+        START,
+        metric=metric,
+        host=replace(START.host, slots=slots),
+        initial=replace(START.initial, control_loss=initial_loss),
+    )
+    return choose_layout(start, width=width, symbols=SYMBOLS)
 
 
 def row_of(epoch, *, width=80, before=80.0, slots=None):
     event = EPOCHS[epoch]
     host = event.host if slots is None else replace(event.host, slots=slots)
     return layout_for(width, host.slots).build_row(event.measured, host, before).plain
+
+
+def measure(metric, value, before, **options):
+    """The row of a value of a metric, and the style of its change."""
+    layout = layout_for(80, EPOCHS[15].host.slots, metric=metric, **options)
+    measured = replace(EPOCHS[15].measured, control_accuracy=metric.to_points(value))
+    row = layout.build_row(measured, EPOCHS[15].host, metric.to_points(before))
+    return row.plain, row.spans[1].style
 
 
 @pytest.mark.parametrize(
@@ -64,3 +79,41 @@ def test_the_change_of_accuracy_has_a_sign(before, change):
     layout = layout_for(80, EPOCHS[15].host.slots)
     row = layout.build_row(measured, EPOCHS[15].host, before).plain
     assert row.startswith(f"15/60   77.0 % {change}   0.659")
+
+
+@pytest.mark.parametrize(
+    ("value", "before", "shown", "style"),
+    [
+        (2.313, 2.4, "2.313 v0.087", "green"),
+        (2.4, 2.313, "2.400 ^0.087", "red"),
+        (2.313, 2.3133, "2.313 =0.000", "dim"),
+    ],
+)
+def test_the_arrow_shows_where_a_value_went_and_the_color_whether_that_is_better(
+    value, before, shown, style
+):
+    row, colored = measure(BITS, value, before)
+    assert (row[:19], colored) == (f"15/60  {shown}", style)
+
+
+@pytest.mark.parametrize(
+    ("metric", "value"),
+    [
+        (BITS, 2.313),
+        (MetricScale(name="mse", best=0.0, worst=0.0339), 0.0123),
+        (MetricScale(name="a_metric_with_a_very_long_name", best=1.0, worst=0.0), 0.62),
+        (MetricScale(name="loss", best=0.0, worst=12_345.6), 802.0),
+    ],
+    ids=lambda value: getattr(value, "name", None),
+)
+def test_any_metric_stands_in_a_column_of_its_own_name(metric, value):
+    layout = layout_for(80, EPOCHS[15].host.slots, metric=metric)
+    row, _ = measure(metric, value, metric.worst)
+    header = layout.header.plain
+    assert header[7 : 7 + layout.metric_width].rstrip() == metric.name[:16]
+    assert row.index("r0c0") == header.index("slots")
+
+
+def test_a_small_loss_is_written_with_the_digits_it_needs():
+    row, _ = measure(ACCURACY, 0.77, 0.7, initial_loss=0.031)
+    assert "  0.65938  " in row

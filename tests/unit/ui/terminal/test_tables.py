@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import re
 
 import pytest
 from rich.console import Console
@@ -8,7 +9,7 @@ from rich.console import Console
 from tamiyo.contracts import ComparisonRow, encode_event
 from tamiyo.telemetry import summarize_run
 from tamiyo.ui import render_compare_table, render_result_table
-from tests.support.events import build_run, build_twin
+from tests.support.events import BITS, build_run, build_twin
 
 RESULT = """\
 digits-cnn, heuristic, seed 7: 60 epochs
@@ -25,6 +26,24 @@ points on test: what switching the seed off would cost: dependence, not gain
 
 seeds: 4 germinated, 2 kept, 2 pruned; rollbacks: 1
 best control accuracy 88.4 % after epoch 52; score 85.7
+"""
+RESULT_IN_BITS = """\
+digits-cnn, heuristic, seed 7: 60 epochs; bits per byte, lower is better
+                      parameters  growth  control  multiply-adds
+─────────────────────────────────────────────────────────────────
+host before training       8,234            7.184              -
+host alone                 8,234            1.294          60.0G
+final network              8,730  +6.0 %    1.054          74.4G
+
+slot  blueprint   style         epochs  parameters  points on control
+──────────────────────────────────────────────────────────────────────
+r0c1  conv_light  sigmoid_add   8 → 22         320         +4.3 ± 0.7
+r0c2  depthwise   gated_gate   26 → 45         176         +2.1 ± 0.7
+points on control: what switching the seed off would cost: dependence, not gain
+a point is 0.08 in bits per byte: 0 is worth 100 points, 8 none
+
+seeds: 4 germinated, 2 kept, 2 pruned; rollbacks: 1
+best control bits per byte 0.927 after epoch 52
 """
 COMPARE = """\
               score  difference [95 %]    test  param.  mult-adds  kept
@@ -70,6 +89,34 @@ def test_a_result_reads_the_same_narrow_and_wide(width):
     assert show(render_result_table, summarize(), width=width) == RESULT
 
 
+def test_a_result_is_in_the_metrics_own_unit_and_without_a_test_split_on_control():
+    events = [*build_run(metric=BITS, has_test=False), build_twin(has_test=False)]
+    summary = summarize_run(encode_event(event) for event in events)
+    assert show(render_result_table, summary) == RESULT_IN_BITS
+
+
+def test_a_score_of_another_metric_says_that_it_is_in_points():
+    shown = show(render_result_table, summarize(metric=BITS))
+    assert "after epoch 52; score 85.7 points\n" in shown
+
+
+def test_an_interrupted_run_shows_the_committed_network():
+    events = [encode_event(event) for event in build_run(epochs=30)]
+    events[-1]["control_accuracy"] = 12.3
+    assert "+3.9 %   12.3 %" in show(render_result_table, summarize_run(events))
+
+
+def test_unknown_errors_and_work_show_no_number():
+    events = [encode_event(event) for event in build_run(epochs=30, is_finished=False)]
+    events[-1]["measured"]["multiply_adds"] = None
+    for event in events:
+        if event["event"] == "SeedFossilized":
+            event["contribution"]["points_error"] = None
+    shown = show(render_result_table, summarize_run(events))
+    assert "+4.8 ± ?\n" in shown
+    assert re.search(r"network now .* %     -              -\n", shown)
+
+
 def test_an_unfinished_run_shows_contributions_on_the_control_split():
     shown = show(render_result_table, summarize(epochs=30, is_finished=False))
     assert "30 of 60 epochs so far" in shown
@@ -108,6 +155,11 @@ def test_the_host_alone_stands_between_the_untrained_host_and_the_network():
 @pytest.mark.parametrize("width", [80, 140])
 def test_a_comparison_reads_the_same_narrow_and_wide(width):
     assert show(render_compare_table, ROWS, width=width) == COMPARE
+
+
+def test_a_comparison_shows_the_test_split_in_the_metrics_own_unit():
+    shown = show(lambda rows: render_compare_table(rows, BITS), ROWS)
+    assert "heuristic      84.2  +4.1 [+3.2, +5.0]  1.208   9,034" in shown
 
 
 def test_a_long_name_takes_no_number_its_place():

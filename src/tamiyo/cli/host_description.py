@@ -1,0 +1,206 @@
+"""``tamiyo describe host``: where in a module of the user's own seeds could grow."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import traceback
+from contextlib import contextmanager, redirect_stdout
+from dataclasses import dataclass
+from operator import attrgetter
+from pathlib import Path
+from sysconfig import get_path
+from typing import TYPE_CHECKING, Final
+
+from tamiyo.contracts import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from torch import Tensor, nn
+
+    from tamiyo.model import ModuleReport
+
+__all__ = ["HostSource", "describe_modules", "read_shape"]
+
+_FORM: Final = "PACKAGE.MODULE:FACTORY, for example my_models:build_cnn"
+_PAIR: Final = 2
+_LIBRARIES: Final = (
+    Path(__file__).parents[1],
+    Path(get_path("stdlib")),
+    Path(get_path("purelib")),
+)
+"""Where code is that users did not write."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class HostSource:
+    """Where a host and a batch for it come from.
+
+    Attributes:
+        factory: ``PACKAGE.MODULE:FACTORY``; the factory takes no arguments and returns the host, or
+            the host and an example batch.
+        shape: Shape of the batch, with the batch axis first; that of the factory if not given.
+        high: Numbers of the batch are integers from 0 to below this one; floats if not given.
+    """
+
+    factory: str
+    shape: tuple[int, ...] | None
+    high: int | None
+
+    def __post_init__(self) -> None:
+        """Check what can be checked without running anything.
+
+        Raises:
+            ConfigError: If a value breaks its rule.
+        """
+        module, colon, name = self.factory.partition(":")
+        if not module or not colon or not name:
+            message = f"module must be written {_FORM}, got {self.factory!r}"
+            raise ConfigError(message)
+        if self.high is not None and self.shape is None:
+            message = f"input_high must come with a shape, --input 2,64, got {self.high} alone"
+            raise ConfigError(message)
+        if self.high is not None and self.high < 1:
+            message = f"input_high must be at least 1, got {self.high}"
+            raise ConfigError(message)
+
+
+def read_shape(text: str) -> tuple[int, ...]:
+    """Read the shape of a batch, ``2,1,8,8``.
+
+    Raises:
+        ConfigError: If it is none.
+    """
+    sizes = text.split(",")
+    if not all(size.strip().isdecimal() and int(size) > 0 for size in sizes):
+        message = (
+            "input must be sizes of at least 1 with commas between, the batch first, for example "
+            f"2,1,8,8, got {text!r}"
+        )
+        raise ConfigError(message)
+    return tuple(int(size) for size in sizes)
+
+
+def describe_modules(source: HostSource) -> list[dict[str, object]]:
+    """Build the host and describe its modules as places for slots, one row per module.
+
+    Args:
+        source: Where the host and a batch come from.
+
+    Raises:
+        ConfigError: If there is no such factory, it fails or returns something else, there is no
+            example, or the host cannot be grown.
+    """
+    import torch
+
+    from tamiyo.model import call_host, describe_host, drawing_from, propose_slots
+
+    # What foreign code prints is no part of the answer.
+    with redirect_stdout(sys.stderr), _importing_from_here(), drawing_from(torch.Generator()):
+        host, example = _build_host(source.factory)
+        if source.shape is not None:
+            example = _draw_example(source.shape, source.high)
+        if example is None:
+            message = (
+                "an example batch must be given to see what each module puts out, got none: add "
+                "--input 2,1,8,8 or return (host, example) from the factory"
+            )
+            raise ConfigError(message)
+        host.eval()
+        _run_foreign(f"host of {source.factory}", "take the example", call_host, host, example)
+        reports = describe_host(host, example)
+        if not reports:
+            message = f"host must hold modules that can be slots, got {type(host).__name__} alone"
+            raise ConfigError(message)
+        proposed = {}
+        if any(report.is_proposed for report in reports):
+            proposed = {path: slot for slot, path in propose_slots(host, example).items()}
+    return [_describe_module(report, proposed.get(report.path)) for report in reports]
+
+
+def _describe_module(report: ModuleReport, slot_id: str | None) -> dict[str, object]:
+    return {
+        "path": report.path,
+        "type": report.type_name,
+        "parameters": report.parameters,
+        "output": report.output_shape,
+        "topology": None if report.topology is None else str(report.topology),
+        "slot": slot_id,
+        "refusal": report.refusal,
+    }
+
+
+def _build_host(spec: str) -> tuple[nn.Module, object]:
+    """Import and call a factory.
+
+    Raises:
+        ConfigError: If it cannot be found, fails or returns something else.
+    """
+    from torch import nn
+
+    module_name, _, name = spec.partition(":")
+    module = _run_foreign(
+        f"module {module_name}", "be importable", importlib.import_module, module_name
+    )
+    try:
+        factory = attrgetter(name)(module)
+    except AttributeError as error:
+        message = f"factory must be a name in module {module_name}, got {name!r}"
+        raise ConfigError(message) from error
+    if not callable(factory):
+        message = f"factory {spec} must be callable, got {type(factory).__name__}"
+        raise ConfigError(message)
+    built = _run_foreign(f"factory {spec}", "build a host without arguments", factory)
+    host, example = built if isinstance(built, tuple) and len(built) == _PAIR else (built, None)
+    if not isinstance(host, nn.Module):
+        message = (
+            f"factory {spec} must return an nn.Module, or one and an example batch, "
+            f"got {type(host).__name__}"
+        )
+        raise ConfigError(message)
+    return host, example
+
+
+def _run_foreign(subject: str, rule: str, call: Callable[..., object], *args: object) -> object:
+    """Run code that is not ours; whatever it raises becomes a refusal that says where.
+
+    Raises:
+        ConfigError: If it raises anything, or leaves the process.
+    """
+    try:
+        return call(*args)
+    except (Exception, SystemExit) as error:
+        message = f"{subject} must {rule}, got {type(error).__name__}: {error}{_locate(error)}"
+        raise ConfigError(message) from error
+
+
+def _locate(error: BaseException) -> str:
+    """Name the innermost line that is the user's own, if any of it ran."""
+    frames = [(Path(f.filename), f.lineno) for f in traceback.extract_tb(error.__traceback__)]
+    foreign = [
+        (path, line)
+        for path, line in frames
+        if path.exists() and not any(path.is_relative_to(root) for root in _LIBRARIES)
+    ]
+    return f" ({foreign[-1][0].name} line {foreign[-1][1]})" if foreign else ""
+
+
+def _draw_example(shape: tuple[int, ...], high: int | None) -> Tensor:
+    import torch
+
+    generator = torch.Generator().manual_seed(0)
+    if high is None:
+        return torch.randn(shape, generator=generator)
+    return torch.randint(high, shape, generator=generator)
+
+
+@contextmanager
+def _importing_from_here() -> Iterator[None]:
+    """Let imports find modules in the current directory first, as ``python -m`` does."""
+    here = str(Path.cwd())
+    sys.path.insert(0, here)
+    try:
+        yield
+    finally:
+        sys.path.remove(here)
