@@ -10,40 +10,91 @@ from tamiyo.tasks.calibration import (
     judge_task,
 )
 from tamiyo.tasks.canvas import CanvasConfig, draw_canvases
-from tamiyo.tasks.data import CanvasData, ShuffledData, Split, Splits, TaskData, count_batches
+from tamiyo.tasks.data import (
+    Batches,
+    CanvasData,
+    ShuffledData,
+    Split,
+    Splits,
+    TaskData,
+    TrainingData,
+    count_batches,
+)
 from tamiyo.tasks.digits import (
     DIGITS_TRAIN_SIZE,
     DigitsIndices,
     load_digits_splits,
     split_digits_indices,
 )
-from tamiyo.tasks.hosts import HostRecipe, build_cnn, build_host, list_hosts, widen_recipe
+from tamiyo.tasks.hosts import (
+    HostRecipe,
+    build_cnn,
+    build_gpt,
+    build_host,
+    build_mlp,
+    list_hosts,
+    read_width,
+    widen_recipe,
+)
+from tamiyo.tasks.objectives import (
+    BITS_PER_BYTE,
+    CLASSIFICATION,
+    NEXT_BYTE,
+    Judgement,
+    Objective,
+    build_objective,
+)
 from tamiyo.tasks.registry import Task, get_task, list_tasks
+from tamiyo.tasks.spirals import (
+    SPIRALS_ARMS,
+    SPIRALS_TRAIN_SIZE,
+    draw_spirals,
+    load_spirals_splits,
+)
+from tamiyo.tasks.text import TextConfig, TextData, load_text
 
 __all__ = [
+    "BITS_PER_BYTE",
+    "CLASSIFICATION",
     "DIGITS_TRAIN_SIZE",
+    "NEXT_BYTE",
+    "SPIRALS_ARMS",
+    "SPIRALS_TRAIN_SIZE",
+    "Batches",
     "CalibrationRow",
     "CanvasConfig",
     "CanvasData",
     "DigitsIndices",
     "HostRecipe",
+    "Judgement",
+    "Objective",
     "Qualification",
     "ShuffledData",
     "Split",
     "Splits",
     "Task",
     "TaskData",
+    "TextConfig",
+    "TextData",
+    "TrainingData",
     "build_cnn",
+    "build_gpt",
     "build_host",
+    "build_mlp",
+    "build_objective",
     "calibrate_task",
     "check_widths",
     "count_batches",
     "draw_canvases",
+    "draw_spirals",
     "get_task",
     "judge_task",
     "list_hosts",
     "list_tasks",
     "load_digits_splits",
+    "load_spirals_splits",
+    "load_text",
+    "read_width",
     "split_digits_indices",
     "widen_recipe",
 ]

@@ -9,15 +9,14 @@ from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
-from torch.nn import functional as F
 
-from tamiyo.contracts import ConfigError, TaskConfig, derive_seed
-from tamiyo.tasks.hosts.recipes import HostRecipe, build_host, widen_recipe
+from tamiyo.contracts import ConfigError, MetricScale, TaskConfig, derive_seed
+from tamiyo.tasks.hosts.recipes import HostRecipe, build_host, read_width, widen_recipe
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from tamiyo.tasks.data import Split, TaskData
+    from tamiyo.tasks.data import TaskData
     from tamiyo.tasks.registry import Task
 
 __all__ = ["CalibrationRow", "Qualification", "calibrate_task", "check_widths", "judge_task"]
@@ -36,7 +35,7 @@ class CalibrationRow:
         recipe: What was built.
         seed: Seed of its initialization and its data order.
         parameters: Its trainable parameters.
-        control_accuracy: Percent of the control split right after each epoch.
+        control_accuracy: Points on the control split after each epoch.
         closing_epochs: Epochs at the end in which the learning rate fell.
     """
 
@@ -48,7 +47,7 @@ class CalibrationRow:
 
     @property
     def final_accuracy(self) -> float:
-        """Percent of the control split right after the last epoch."""
+        """Points on the control split after the last epoch."""
         return self.control_accuracy[-1]
 
     @property
@@ -72,11 +71,11 @@ class Qualification:
     Attributes:
         host_parameters: Trainable parameters of the host.
         wide_parameters: The same of the wider network it is compared with.
-        host_accuracy: Final control accuracy of the host, percent, mean over seeds.
+        host_accuracy: Final points of the host on control, mean over seeds.
         wide_accuracy: The same of the wider network.
         host_slope: Plateau slope of the host, points per epoch, mean over seeds; near 0 is flat.
         wide_slope: The same of the wider network.
-        required_points: Gain the rule asks for, percentage points.
+        required_points: Gain the rule asks for, points.
     """
 
     host_parameters: int
@@ -89,7 +88,7 @@ class Qualification:
 
     @property
     def gain_points(self) -> float:
-        """Accuracy of the wider network minus the host's, percentage points."""
+        """Points of the wider network minus the host's."""
         return self.wide_accuracy - self.host_accuracy
 
     @property
@@ -111,7 +110,7 @@ def calibrate_task(
     Args:
         task: The task.
         seeds: One host of each width is trained for each seed.
-        widths: Values of the host's ``channels``; ``None`` trains the task's own family.
+        widths: Widths of the host, see :func:`read_width`; ``None`` trains the task's own family.
         epochs: Epochs, the closing ones included; ``None`` takes the task's.
         progress: Called with each row as soon as it is there.
 
@@ -124,7 +123,7 @@ def calibrate_task(
     config = task.config if epochs is None else replace(task.config, max_epochs=epochs)
     recipes = task.family
     if widths is not None:
-        recipes = tuple(widen_recipe(task.host, channels) for channels in widths)
+        recipes = tuple(widen_recipe(task.host, width) for width in widths)
     data = task.load_data()
     rows: list[CalibrationRow] = []
     for recipe in recipes:
@@ -140,7 +139,7 @@ def check_widths(task: Task, widths: Sequence[int]) -> None:
 
     Args:
         task: The task.
-        widths: Values of the host's ``channels``.
+        widths: Widths of the host, see :func:`read_width`.
 
     Raises:
         ConfigError: If the host's own width is missing, or one of 3 to 5.5 times its parameters.
@@ -165,7 +164,7 @@ def judge_task(task: Task, rows: Sequence[CalibrationRow]) -> Qualification:
         ConfigError: If the rows lack the host, or a network of 3 to 5.5 times its parameters.
     """
     hosts = [row for row in rows if row.recipe == task.host]
-    sizes = {int(row.recipe.arguments["channels"]): row.parameters for row in rows}
+    sizes = {read_width(row.recipe): row.parameters for row in rows}
     size, wide = _find_compared(task, sizes)
     wides = [row for row in rows if row.parameters == wide]
     return Qualification(
@@ -185,7 +184,7 @@ def _find_compared(task: Task, sizes: Mapping[int, int]) -> tuple[int, int]:
     Raises:
         ConfigError: If there is no such size.
     """
-    own = int(task.host.arguments["channels"])
+    own = read_width(task.host)
     if own not in sizes:
         message = f"widths must include the host's own {own}, got {', '.join(map(str, sizes))}"
         raise ConfigError(message)
@@ -206,16 +205,16 @@ def _train_host(
 ) -> CalibrationRow:
     host = _build_seeded_host(recipe, derive_seed(seed, 0, "initialization"))
     order = torch.Generator().manual_seed(derive_seed(seed, 0, "data"))
-    optimizer = torch.optim.Adam(host.parameters(), lr=config.learning_rate)
+    optimizer = torch.optim.Adam(host.parameters(), lr=config.learning_rate_at(1))
     accuracies: list[float] = []
     for epoch in range(1, config.max_epochs + 1):
         for group in optimizer.param_groups:
             group["lr"] = config.learning_rate_at(epoch)
         for inputs, targets in data.train_batches(order):
             optimizer.zero_grad()
-            F.cross_entropy(host(inputs), targets).backward()
+            data.objective.loss(host(inputs), targets).backward()
             optimizer.step()
-        accuracies.append(_measure_accuracy(host, data.control))
+        accuracies.append(_measure_points(host, data, config.metric))
     return CalibrationRow(
         recipe=recipe,
         seed=seed,
@@ -233,9 +232,9 @@ def _build_seeded_host(recipe: HostRecipe, seed: int) -> nn.Module:
         return build_host(recipe)
 
 
-def _measure_accuracy(host: nn.Module, split: Split) -> float:
+def _measure_points(host: nn.Module, data: TaskData, metric: MetricScale) -> float:
     host.eval()
     with torch.no_grad():
-        correct = (host(split.inputs).argmax(dim=1) == split.targets).float().mean()
+        values = [data.objective.compute_values(host(x), y) for x, y in data.control]
     host.train()
-    return 100.0 * float(correct.item())
+    return metric.to_points(float(torch.cat(values).mean().item()))

@@ -2,53 +2,66 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, Self
+from typing import Any, Final, Protocol, Self
 
 import torch
 from torch import Tensor
 
 from tamiyo.contracts import ConfigError, ShapeError, derive_seed
 from tamiyo.tasks.canvas import CanvasConfig, draw_canvases
+from tamiyo.tasks.objectives import CLASSIFICATION, Objective
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+__all__ = [
+    "Batches",
+    "CanvasData",
+    "ShuffledData",
+    "Split",
+    "Splits",
+    "TaskData",
+    "TrainingData",
+    "count_batches",
+]
 
-__all__ = ["CanvasData", "ShuffledData", "Split", "Splits", "TaskData", "count_batches"]
+Batches = Iterable[tuple[Any, Any]]
+"""Pairs of inputs and targets; can be gone through more than once."""
 
-_IMAGE_DIMENSIONS = 4
+_CHUNK_SAMPLES: Final = 512
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Split:
-    """Labeled images.
+    """Samples with their targets; going through it gives chunks of at most 512 samples.
 
     Attributes:
-        inputs: Images, shape [N, 1, H, W], float32 in [0, 1].
-        targets: Classes, shape [N], int64.
+        inputs: Inputs, shape [N, ...].
+        targets: Targets, shape [N, ...].
     """
 
     inputs: Tensor
     targets: Tensor
 
     def __post_init__(self) -> None:
-        """Refuse tensors that are not images with one class each.
+        """Refuse tensors that do not belong together.
 
         Raises:
-            ShapeError: If a shape or a type is not the documented one.
+            ShapeError: If there are no samples, or not as many targets as inputs.
         """
-        shape = tuple(self.inputs.shape)
-        if len(shape) != _IMAGE_DIMENSIONS or shape[1] != 1 or self.inputs.dtype != torch.float32:
-            message = f"inputs must be [N, 1, H, W] float32, got {shape} {self.inputs.dtype}"
-            raise ShapeError(message)
-        if self.targets.shape != shape[:1] or self.targets.dtype != torch.int64:
-            got = f"{tuple(self.targets.shape)} {self.targets.dtype}"
-            message = f"targets must be [{shape[0]}] int64 like the inputs, got {got}"
+        samples = [tuple(tensor.shape[:1]) for tensor in (self.inputs, self.targets)]
+        if samples[0] != samples[1] or samples[0] in {(), (0,)}:
+            got = f"{list(self.inputs.shape)} and {list(self.targets.shape)}"
+            message = f"inputs and targets must hold the same number of samples, got {got}"
             raise ShapeError(message)
 
     def __len__(self) -> int:
-        """Number of images."""
+        """Number of samples."""
         return len(self.targets)
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        return zip(
+            self.inputs.split(_CHUNK_SAMPLES), self.targets.split(_CHUNK_SAMPLES), strict=True
+        )
 
     def to(self, device: torch.device) -> Self:
         """Return the same split on another device."""
@@ -57,7 +70,7 @@ class Split:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Splits:
-    """The three parts of a data set, disjoint by image.
+    """The three parts of a data set, disjoint by sample.
 
     Attributes:
         train: What hosts learn from.
@@ -76,8 +89,35 @@ class Splits:
         )
 
 
-class TaskData(Protocol):
-    """What a host is trained and measured on."""
+class TrainingData(Protocol):
+    """What a host is trained and measured on, a user's data or a task's."""
+
+    @property
+    def objective(self) -> Objective:
+        """What the host is trained for and judged by."""
+
+    @property
+    def control(self) -> Batches:
+        """The control split, the same for every environment and epoch."""
+
+    @property
+    def test(self) -> Batches | None:
+        """The test split; only the final report may look at it. ``None`` if there is none."""
+
+    @property
+    def example(self) -> Any:  # noqa: ANN401  # whatever the user's host is called with
+        """What the host is called with, to find shapes with."""
+
+    def train_batches(self, generator: torch.Generator) -> Iterator[tuple[Any, Any]]:
+        """Start one epoch: inputs and targets, batch by batch.
+
+        Args:
+            generator: An owned CPU generator that every draw comes from.
+        """
+
+
+class TaskData(TrainingData, Protocol):
+    """A task's data: tensors, and an epoch of known size."""
 
     @property
     def control(self) -> Split:
@@ -101,10 +141,10 @@ class TaskData(Protocol):
 
     @property
     def example(self) -> Tensor:
-        """A batch of inputs to find shapes with, [batch_size or fewer, 1, H, W] float32."""
+        """A batch of inputs to find shapes with, [batch_size or fewer, ...]."""
 
     def train_batches(self, generator: torch.Generator) -> Iterator[tuple[Tensor, Tensor]]:
-        """Start one epoch: inputs [B, 1, H, W] float32 and targets [B] int64, batch by batch.
+        """Start one epoch: inputs [B, ...] and targets [B, ...], batch by batch.
 
         Args:
             generator: An owned CPU generator. All draws are made before this returns and their
@@ -116,19 +156,23 @@ class TaskData(Protocol):
 
 
 class ShuffledData:
-    """Fixed training images in a new order each epoch."""
+    """Fixed training samples in a new order each epoch."""
 
-    def __init__(self, splits: Splits, *, batch_size: int) -> None:
+    def __init__(
+        self, splits: Splits, *, batch_size: int, objective: Objective = CLASSIFICATION
+    ) -> None:
         """Hold the splits.
 
         Args:
             splits: The data.
             batch_size: Samples of a full batch, at least 1.
+            objective: What hosts are trained for and judged by.
 
         Raises:
             ConfigError: If ``batch_size`` is below 1.
         """
         self._splits = splits
+        self.objective = objective
         self.batch_size = batch_size
         self.control = splits.control
         self.test = splits.test
@@ -137,7 +181,7 @@ class ShuffledData:
         self.example = self.control.inputs[:batch_size]
 
     def train_batches(self, generator: torch.Generator) -> Iterator[tuple[Tensor, Tensor]]:
-        """Start one epoch over the training images; the last batch may be smaller.
+        """Start one epoch over the training samples; the last batch may be smaller.
 
         Args:
             generator: An owned CPU generator; it advances by one permutation before this returns.
@@ -147,7 +191,9 @@ class ShuffledData:
 
     def to(self, device: torch.device) -> ShuffledData:
         """Return the same data on another device."""
-        return ShuffledData(self._splits.to(device), batch_size=self.batch_size)
+        return ShuffledData(
+            self._splits.to(device), batch_size=self.batch_size, objective=self.objective
+        )
 
 
 class CanvasData:
@@ -166,6 +212,7 @@ class CanvasData:
         """
         self._digits = digits
         self._config = config
+        self.objective = CLASSIFICATION
         self.batch_size = batch_size
         self.control = _draw_fixed(digits.control, config, "control canvases")
         self.test = _draw_fixed(digits.test, config, "test canvases")

@@ -15,6 +15,8 @@ from tamiyo.tasks import (
     ShuffledData,
     Split,
     Splits,
+    TextConfig,
+    TextData,
     calibrate_task,
     check_widths,
     get_task,
@@ -79,7 +81,7 @@ def test_without_epochs_the_task_decides(task):
     assert len(only.control_accuracy) == 12
 
 
-def test_rows_count_parameters_and_record_percent_per_epoch(task):
+def test_rows_count_parameters_and_record_points_per_epoch(task):
     [only] = calibrate_task(task, widths=[2], seeds=[0], epochs=4, progress=ignore)
     assert only.parameters == 156
     assert len(only.control_accuracy) == 4
@@ -112,6 +114,16 @@ def test_calibration_leaves_the_global_generator_as_it_was(task):
 def test_no_epochs_before_the_closing_ones_are_refused(task):
     with pytest.raises(ConfigError, match=r"must be more than the 2 closing epochs .* got 2"):
         calibrate_task(task, widths=[2], seeds=[0], epochs=2, progress=ignore)
+
+
+def test_another_task_is_trained_and_measured_by_its_own_objective():
+    real = get_task("stdlib-text")
+    config = replace(real.config, max_epochs=3, closing_epochs=1)
+    windows = TextConfig(context=16, windows_per_epoch=320, held_out_windows=16)
+    load_data = partial(TextData, b"a" * 4000, windows, batch_size=16)
+    task = replace(real, config=config, load_data=load_data)
+    [row] = calibrate_task(task, widths=[2], seeds=[0], progress=ignore)
+    assert 0 < row.control_accuracy[0] < row.final_accuracy < 100
 
 
 def test_a_width_that_cannot_be_built_is_refused(task):

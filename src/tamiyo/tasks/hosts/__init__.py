@@ -3,6 +3,23 @@
 from __future__ import annotations
 
 from tamiyo.tasks.hosts.cnn import build_cnn
-from tamiyo.tasks.hosts.recipes import HostRecipe, build_host, list_hosts, widen_recipe
+from tamiyo.tasks.hosts.gpt import build_gpt
+from tamiyo.tasks.hosts.mlp import build_mlp
+from tamiyo.tasks.hosts.recipes import (
+    HostRecipe,
+    build_host,
+    list_hosts,
+    read_width,
+    widen_recipe,
+)
 
-__all__ = ["HostRecipe", "build_cnn", "build_host", "list_hosts", "widen_recipe"]
+__all__ = [
+    "HostRecipe",
+    "build_cnn",
+    "build_gpt",
+    "build_host",
+    "build_mlp",
+    "list_hosts",
+    "read_width",
+    "widen_recipe",
+]

@@ -10,13 +10,20 @@ from typing import TYPE_CHECKING, get_type_hints
 
 from tamiyo.contracts import ConfigError, UnknownNameError
 from tamiyo.tasks.hosts.cnn import build_cnn
+from tamiyo.tasks.hosts.gpt import build_gpt
+from tamiyo.tasks.hosts.mlp import build_mlp
 
 if TYPE_CHECKING:
     from torch import nn
 
-__all__ = ["HostRecipe", "build_host", "list_hosts", "widen_recipe"]
+__all__ = ["HostRecipe", "build_host", "list_hosts", "read_width", "widen_recipe"]
 
-_BUILDERS: Mapping[str, Callable[..., nn.Module]] = MappingProxyType({"cnn": build_cnn})
+_BUILDERS: Mapping[str, Callable[..., nn.Module]] = MappingProxyType(
+    {"cnn": build_cnn, "gpt": build_gpt, "mlp": build_mlp}
+)
+_WIDTHS: Mapping[str, str] = MappingProxyType(
+    {"cnn": "channels", "gpt": "head_width", "mlp": "width"}
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,29 +64,52 @@ def build_host(recipe: HostRecipe) -> nn.Module:
     >>> build_host(recipe).get_submodule("pool")
     AdaptiveAvgPool2d(output_size=2)
     """
+    return _find_builder(recipe)(**recipe.arguments)
+
+
+def read_width(recipe: HostRecipe) -> int:
+    """Return the argument that makes a host wider: ``channels``, ``head_width`` or ``width``.
+
+    Args:
+        recipe: Name and arguments.
+
+    Raises:
+        UnknownNameError: If no host has this name.
+        ConfigError: If an argument is unknown, missing or of the wrong type.
+
+    >>> read_width(HostRecipe(name="cnn", arguments={"channels": 2, "blocks": 2, "num_classes": 9}))
+    2
+    """
+    _find_builder(recipe)
+    return int(recipe.arguments[_WIDTHS[recipe.name]])
+
+
+def widen_recipe(recipe: HostRecipe, width: int) -> HostRecipe:
+    """Return the same host at another width.
+
+    Args:
+        recipe: Name and arguments.
+        width: The new value of the argument that :func:`read_width` reads.
+
+    Raises:
+        UnknownNameError: If no host has this name.
+        ConfigError: If an argument is unknown, missing or of the wrong type.
+    """
+    _find_builder(recipe)
+    return replace(recipe, arguments={**recipe.arguments, _WIDTHS[recipe.name]: width})
+
+
+def _find_builder(recipe: HostRecipe) -> Callable[..., nn.Module]:
+    """Return the builder of a host after a look at the arguments it is to be called with.
+
+    Raises:
+        UnknownNameError: If no host has this name.
+    """
     if recipe.name not in _BUILDERS:
         raise UnknownNameError("host", recipe.name, list(list_hosts()))
     builder = _BUILDERS[recipe.name]
     _check_arguments(recipe, builder)
-    return builder(**recipe.arguments)
-
-
-def widen_recipe(recipe: HostRecipe, channels: int) -> HostRecipe:
-    """Return the same host at another width.
-
-    Args:
-        recipe: A recipe with the argument ``channels``.
-        channels: The new width.
-
-    Raises:
-        ConfigError: If the recipe has no ``channels``.
-    """
-    if "channels" not in recipe.arguments:
-        message = (
-            f"host {recipe.name} must have the argument channels to be widened, got {channels}"
-        )
-        raise ConfigError(message)
-    return replace(recipe, arguments={**recipe.arguments, "channels": channels})
+    return builder
 
 
 def _check_arguments(recipe: HostRecipe, builder: Callable[..., nn.Module]) -> None:

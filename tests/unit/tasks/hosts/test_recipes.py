@@ -8,9 +8,18 @@ import pytest
 import torch
 
 from tamiyo.contracts import ConfigError, UnknownNameError
-from tamiyo.tasks import HostRecipe, build_host, list_hosts, widen_recipe
+from tamiyo.tasks import HostRecipe, build_host, list_hosts, read_width, widen_recipe
 
 SMALLEST = {"channels": 2, "blocks": 2, "num_classes": 10}
+RECIPES = {
+    "channels": HostRecipe(name="cnn", arguments=SMALLEST),
+    "head_width": HostRecipe(
+        name="gpt",
+        arguments={"head_width": 2, "heads": 2, "blocks": 1, "context": 8, "vocabulary": 256},
+    ),
+    "width": HostRecipe(name="mlp", arguments={"width": 2, "blocks": 1, "inputs": 4, "outputs": 3}),
+}
+"""One recipe of every host, by the argument that makes it wider."""
 
 
 def cnn(**changes):
@@ -45,12 +54,12 @@ def test_the_same_generator_state_gives_the_same_bytes():
     assert all(torch.equal(ours, theirs) for ours, theirs in pairs)
 
 
-def test_every_listed_host_is_sorted_and_known():
-    assert list_hosts() == ("cnn",)
+def test_hosts_are_listed_by_name():
+    assert list_hosts() == ("cnn", "gpt", "mlp")
 
 
 def test_an_unknown_host_is_refused_by_name():
-    with pytest.raises(UnknownNameError, match="host must be one of cnn, got 'resnet'"):
+    with pytest.raises(UnknownNameError, match="host must be one of cnn, gpt, mlp, got 'resnet'"):
         build_host(HostRecipe(name="resnet", arguments={}))
 
 
@@ -83,10 +92,29 @@ def test_an_argument_out_of_range_is_refused_by_the_builder():
         build_host(cnn(blocks=1))
 
 
-def test_widening_changes_the_width_and_nothing_else():
-    assert widen_recipe(cnn(), 8) == cnn(channels=8)
+@pytest.mark.parametrize("argument", RECIPES)
+def test_widening_changes_the_hosts_own_width_and_nothing_else(argument):
+    recipe = RECIPES[argument]
+    wide = widen_recipe(recipe, 8)
+    assert wide == HostRecipe(name=recipe.name, arguments={**recipe.arguments, argument: 8})
+    assert (read_width(recipe), read_width(wide)) == (2, 8)
 
 
-def test_a_host_without_channels_cannot_be_widened():
-    with pytest.raises(ConfigError, match=r"host mlp must have the argument channels .* got 8"):
-        widen_recipe(HostRecipe(name="mlp", arguments={"hidden": 4}), 8)
+@pytest.mark.parametrize("recipe", RECIPES.values(), ids=RECIPES)
+def test_every_width_above_the_own_one_can_be_built_and_is_larger(recipe):
+    sizes = [
+        sum(p.numel() for p in build_host(widen_recipe(recipe, width)).parameters())
+        for width in range(2, 9)
+    ]
+    assert sizes == sorted(set(sizes))
+
+
+def test_an_unknown_host_cannot_be_widened():
+    with pytest.raises(UnknownNameError, match="host must be one of cnn, gpt, mlp, got 'resnet'"):
+        widen_recipe(HostRecipe(name="resnet", arguments={"channels": 4}), 8)
+
+
+def test_a_recipe_without_its_width_has_none_to_read():
+    recipe = HostRecipe(name="mlp", arguments={"blocks": 2, "inputs": 4, "outputs": 3})
+    with pytest.raises(ConfigError, match="host mlp must include width, got blocks, inputs"):
+        read_width(recipe)
