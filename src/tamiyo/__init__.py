@@ -9,17 +9,40 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from tamiyo.model import attach, detach
-    from tamiyo.recipes import grow_network
+    from tamiyo.controller import SignalTracker, build_controller
+    from tamiyo.engine import EpochMeter, GrowingOptimizer
+    from tamiyo.model import attach, detach, propose_slots, save_export
+    from tamiyo.recipes import GrowSettings, grow, grow_task
     from tamiyo.recipes import load_network as load
 
-__all__ = ["attach", "detach", "grow_network", "load"]
+__all__ = [
+    "EpochMeter",
+    "GrowSettings",
+    "GrowingOptimizer",
+    "SignalTracker",
+    "attach",
+    "build_controller",
+    "detach",
+    "grow",
+    "grow_task",
+    "load",
+    "propose_slots",
+    "save_export",
+]
 
 _HOMES: Final = {
+    "EpochMeter": ("tamiyo.engine", "EpochMeter"),
+    "GrowSettings": ("tamiyo.recipes", "GrowSettings"),
+    "GrowingOptimizer": ("tamiyo.engine", "GrowingOptimizer"),
+    "SignalTracker": ("tamiyo.controller", "SignalTracker"),
     "attach": ("tamiyo.model", "attach"),
+    "build_controller": ("tamiyo.controller", "build_controller"),
     "detach": ("tamiyo.model", "detach"),
-    "grow_network": ("tamiyo.recipes", "grow_network"),
+    "grow": ("tamiyo.recipes", "grow"),
+    "grow_task": ("tamiyo.recipes", "grow_task"),
     "load": ("tamiyo.recipes", "load_network"),
+    "propose_slots": ("tamiyo.model", "propose_slots"),
+    "save_export": ("tamiyo.model", "save_export"),
 }
 
 

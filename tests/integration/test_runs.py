@@ -10,7 +10,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from tamiyo.recipes import grow_network, load_network
+from tamiyo.recipes import grow_task, load_network
 from tamiyo.tasks import get_task
 from tests.support.schedules import EAGER_FLAGS, build_growing_config, write_schedule
 
@@ -29,7 +29,7 @@ def one_thread():
 def twice(tmp_path_factory):
     folder = tmp_path_factory.mktemp("twice")
     config = build_growing_config(folder, epochs=16)
-    return [grow_network(config, folder / name) for name in ("first", "again")]
+    return [grow_task(config, folder / name) for name in ("first", "again")]
 
 
 def read_without_times(grown):
@@ -58,7 +58,7 @@ def test_the_same_seed_comes_to_the_same_result(twice):
 
 def test_another_seed_is_another_run(twice, tmp_path):
     config = build_growing_config(tmp_path, epochs=16, seed=1)
-    other = grow_network(config, tmp_path / "run", twin=False)
+    other = grow_task(config, tmp_path / "run", twin=False)
     assert other.result != twice[0].result
 
 

@@ -26,9 +26,9 @@ from tamiyo.contracts import (
     legal_choices,
     legal_ops,
 )
-from tamiyo.engine import GrowingOptimizer
 from tamiyo.model import SeedMeasurement, detach
 from tests.support.hosts import build_batch, build_model, germinate, prune, state_of
+from tests.support.tasks import lead
 
 LONGEST_WAY_OUT = 20
 """Epochs until a slot is free or fossilized: at most a ramp of 8, another one, and the embargo."""
@@ -42,7 +42,7 @@ class World:
         self.model = build_model(
             wrap=wrap, max_parameters=1500, config=LifecycleConfig(**({"incubate": True} | config))
         ).train()
-        self.optimizer = GrowingOptimizer(self.model, learning_rate=0.01, seed_factor=1.0)
+        self.optimizer = lead(self.model)
 
     def step(self, action):
         """Try an action, check that it is done or refused as a whole, and let an epoch pass."""
@@ -139,8 +139,8 @@ def count_left_behind(world):
     parameters = sum(1 for thing in gc.get_objects() if type(thing) is nn.Parameter)
     modules = list(world.model.modules())
     hooks = sum(len(m._forward_hooks) + len(m._forward_pre_hooks) for m in modules)
-    groups = world.optimizer.adam.param_groups
-    kept = (len(modules), hooks, len(groups), len(world.optimizer.adam.state))
+    groups = world.optimizer.optimizer.param_groups
+    kept = (len(modules), hooks, len(groups), len(world.optimizer.optimizer.state))
     return parameters, *kept, len(world.model._growth._way_out)
 
 

@@ -22,9 +22,15 @@ from tamiyo.contracts import (
     TaskConfig,
     Tempo,
 )
-from tamiyo.engine import EngineConfig, Member, SequentialPopulation
+from tamiyo.engine import (
+    EngineConfig,
+    GrowingOptimizer,
+    Member,
+    SequentialPopulation,
+    build_task_trainee,
+)
 from tamiyo.model import SeedMeasurement, attach
-from tamiyo.tasks import ShuffledData, Split, Splits
+from tamiyo.tasks import HostRecipe, ShuffledData, Split, Splits, Task
 
 __all__ = [
     "EAGER",
@@ -37,8 +43,10 @@ __all__ = [
     "build_noisy_host",
     "build_tiny_data",
     "build_tiny_host",
+    "build_tiny_task",
     "copy_state",
     "germinate",
+    "lead",
     "make_member",
     "make_population",
     "make_worthy",
@@ -98,6 +106,18 @@ def build_tiny_data(batch_size=TINY.batch_size):
 
     splits = Splits(train=split(64), control=split(50), test=split(50))
     return ShuffledData(splits, batch_size=batch_size)
+
+
+def build_tiny_task():
+    """The tiny task as a registry would hold it."""
+    return Task(
+        config=TINY,
+        summary="tiny",
+        host=HostRecipe(name="cnn", arguments={}),
+        slots=SLOTS,
+        family=(),
+        load_data=build_tiny_data,
+    )
 
 
 def build_tiny_host():
@@ -167,12 +187,18 @@ def make_member(
         config,
         data or build_tiny_data(),
         SLOTS,
-        host,
+        lambda: build_task_trainee(host(), config),
         engine=settings,
         run_seed=run_seed,
         environment=environment,
         sink=sink or NullSink(),
     )
+
+
+def lead(model, *, learning_rate=1e-2, seed_factor=1.0):
+    """An Adam over the model's host that follows its growth; its hooks keep the leader alive."""
+    adam = torch.optim.Adam(model.host.parameters(), lr=learning_rate, fused=True)
+    return GrowingOptimizer(model, adam, seed_factor=seed_factor)
 
 
 def make_population(environments, *, lifecycle=EAGER, host=build_tiny_host, sink=None):
@@ -181,7 +207,7 @@ def make_population(environments, *, lifecycle=EAGER, host=build_tiny_host, sink
         TINY,
         build_tiny_data(),
         SLOTS,
-        host,
+        lambda: build_task_trainee(host(), TINY),
         engine=EngineConfig(lifecycle=lifecycle),
         run_seed=0,
         environments=environments,

@@ -11,30 +11,46 @@ from tamiyo.engine.counterfactual import (
     measure_fossils,
     validate,
 )
-from tamiyo.engine.epoch import GradientReading, TrainingResult, read_gradients, train_epoch
+from tamiyo.engine.epoch import (
+    GradientReading,
+    TrainingResult,
+    count_samples,
+    read_gradients,
+    train_epoch,
+)
 from tamiyo.engine.governor import Governor
+from tamiyo.engine.loaders import LoaderData
+from tamiyo.engine.measuring import EpochMeter, choose_scale, judge_network
 from tamiyo.engine.member import FinalResult, Member, StepResult
 from tamiyo.engine.optimizers import GrowingOptimizer
 from tamiyo.engine.population import Population, SequentialPopulation
+from tamiyo.engine.trainee import Trainee, build_task_trainee
 from tamiyo.engine.work import WorkCounter
 
 __all__ = [
     "EngineConfig",
+    "EpochMeter",
     "FinalResult",
     "Governor",
     "GovernorConfig",
     "GradientReading",
     "GrowingOptimizer",
+    "LoaderData",
     "Member",
     "Population",
     "SequentialPopulation",
     "SplitResult",
     "StepResult",
+    "Trainee",
     "TrainingResult",
     "Validation",
     "WorkCounter",
+    "build_task_trainee",
+    "choose_scale",
     "compute_paired_difference",
+    "count_samples",
     "evaluate_variants",
+    "judge_network",
     "measure_fossils",
     "read_gradients",
     "train_epoch",

@@ -2,53 +2,64 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
-from tamiyo.contracts import LIVE_STAGES, InteractionReport, PairedDifference, SeedStage
+from tamiyo.contracts import (
+    LIVE_STAGES,
+    InteractionReport,
+    MetricScale,
+    PairedDifference,
+    SeedStage,
+)
+from tamiyo.model import SeedMeasurement
 
 if TYPE_CHECKING:
+    from tamiyo.engine.epoch import GradientReading
     from tamiyo.model import Overrides, TamiyoModel
+    from tamiyo.tasks import Batches, Objective
 
 __all__ = [
     "SplitResult",
     "Validation",
+    "collect_measurements",
     "compute_paired_difference",
     "evaluate_variants",
     "measure_fossils",
     "validate",
 ]
 
-_CHUNK_SAMPLES: Final = 512
-
 
 @dataclass(frozen=True, kw_only=True)
 class SplitResult:
-    """Outputs of one variant, judged sample by sample.
+    """Outputs of one variant, judged unit by unit.
+
+    A unit is a sample, or a batch where the objective gives one number for a batch.
 
     Attributes:
-        right: Whether each sample was right, shape [N], bool.
-        losses: Loss of each sample, nats, shape [N], float32.
+        values: The metric of each unit, shape [U], float64.
+        losses: The loss of each unit, nats, shape [U'], float64.
+        scale: How values become points.
     """
 
-    right: Tensor
+    values: Tensor
     losses: Tensor
+    scale: MetricScale
 
     @property
     def accuracy(self) -> float:
-        """Percent right."""
-        return 100 * float(self.right.double().mean())
+        """Points; percent right for a classifier."""
+        return self.scale.to_points(float(self.values.mean()))
 
     @property
     def loss(self) -> float:
         """Mean loss, nats."""
-        return float(self.losses.double().mean())
+        return float(self.losses.mean())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +81,9 @@ class Validation:
     interactions: tuple[InteractionReport, ...]
 
 
-def validate(model: TamiyoModel, inputs: Tensor, targets: Tensor) -> Validation:
+def validate(
+    model: TamiyoModel, batches: Batches, objective: Objective, scale: MetricScale
+) -> Validation:
     """Validate a network and its counterfactuals in one pass over the split.
 
     The variants are: as it is; each live seed off; each pair off; all off; each incubating seed
@@ -79,8 +92,9 @@ def validate(model: TamiyoModel, inputs: Tensor, targets: Tensor) -> Validation:
 
     Args:
         model: The model; evaluated in evaluation mode and put back into its mode.
-        inputs: The split's inputs, ``[N, ...]``.
-        targets: Its classes, ``[N]``, int64.
+        batches: The split.
+        objective: What outputs are judged by.
+        scale: How the metric becomes points.
     """
     live = [
         slot_id
@@ -92,7 +106,7 @@ def validate(model: TamiyoModel, inputs: Tensor, targets: Tensor) -> Validation:
     shadows = model.shadow_overrides()
     variants: list[Overrides] = [dict.fromkeys(off, ()) for off in off_sets]
     variants += [{slot_id: weights} for slot_id, weights in shadows.items()]
-    results = evaluate_variants(model, inputs, targets, variants)
+    results = evaluate_variants(model, batches, objective, scale, variants)
     without = dict(zip(off_sets, results, strict=False))
     main = without[frozenset()]
     return Validation(
@@ -111,14 +125,15 @@ def validate(model: TamiyoModel, inputs: Tensor, targets: Tensor) -> Validation:
 
 
 def measure_fossils(
-    model: TamiyoModel, inputs: Tensor, targets: Tensor
+    model: TamiyoModel, batches: Batches, objective: Objective, scale: MetricScale
 ) -> tuple[SplitResult, dict[str, PairedDifference]]:
     """Judge the committed network and what each of its fossils is worth.
 
     Args:
         model: The model; uncommitted seeds are off throughout.
-        inputs: A split's inputs, ``[N, ...]``.
-        targets: Its classes, ``[N]``, int64.
+        batches: A split.
+        objective: What outputs are judged by.
+        scale: How the metric becomes points.
 
     Returns:
         The committed network's result, and seed id to the difference that fossil makes.
@@ -132,7 +147,7 @@ def measure_fossils(
         if slot.seed is not None and slot.seed.stage == SeedStage.FOSSILIZED
     }
     variants = [uncommitted, *({**uncommitted, slot_id: ()} for slot_id in fossils.values())]
-    committed, *without = evaluate_variants(model, inputs, targets, variants)
+    committed, *without = evaluate_variants(model, batches, objective, scale, variants)
     worth = {
         seed_id: compute_paired_difference(committed, result)
         for seed_id, result in zip(fossils, without, strict=True)
@@ -141,14 +156,19 @@ def measure_fossils(
 
 
 def evaluate_variants(
-    model: TamiyoModel, inputs: Tensor, targets: Tensor, variants: Sequence[Overrides]
+    model: TamiyoModel,
+    batches: Batches,
+    objective: Objective,
+    scale: MetricScale,
+    variants: Sequence[Overrides],
 ) -> list[SplitResult]:
     """Evaluate several variants of a network on a whole split.
 
     Args:
         model: The model; put back into its mode.
-        inputs: The split's inputs, ``[N, ...]``.
-        targets: Its classes, ``[N]``, int64.
+        batches: The split.
+        objective: What outputs are judged by.
+        scale: How the metric becomes points.
         variants: For each variant, slot id to the weights to use instead of the slot's own.
 
     Returns:
@@ -157,46 +177,62 @@ def evaluate_variants(
     was_training = model.training
     model.eval()
     try:
-        chunks = [_judge(model, *chunk, variants) for chunk in _chunks(inputs, targets)]
+        chunks = [_judge(model, *batch, objective, variants) for batch in batches]
     finally:
         model.train(was_training)
     return [
         SplitResult(
-            right=torch.cat([part.right for part in parts]),
-            losses=torch.cat([part.losses for part in parts]),
+            values=torch.cat([values for values, _ in parts]),
+            losses=torch.cat([losses for _, losses in parts]),
+            scale=scale,
         )
         for parts in zip(*chunks, strict=True)
     ]
 
 
+def collect_measurements(
+    gradients: Mapping[str, GradientReading], validation: Validation
+) -> dict[str, SeedMeasurement]:
+    """Bring together, slot by slot, what training and validation measured about the seeds."""
+    slot_ids = {*gradients, *validation.contributions, *validation.shadow_gains}
+    return {
+        slot_id: SeedMeasurement(
+            contribution=validation.contributions.get(slot_id),
+            shadow_gain=validation.shadow_gains.get(slot_id),
+            gradient_norm=getattr(gradients.get(slot_id), "norm", None),
+            gradient_health=getattr(gradients.get(slot_id), "health", None),
+        )
+        for slot_id in slot_ids
+    }
+
+
 def compute_paired_difference(with_it: SplitResult, without_it: SplitResult) -> PairedDifference:
-    """Compare two results on the same samples: mean of the differences and its standard error."""
-    right = 100 * (with_it.right.double() - without_it.right.double())
-    losses = without_it.losses.double() - with_it.losses.double()
-    root = len(right) ** 0.5
+    """Compare two results unit by unit: mean of the differences and its standard error."""
+    points = with_it.scale.points_per_unit * (with_it.values - without_it.values)
+    losses = without_it.losses - with_it.losses
     return PairedDifference(
-        points=float(right.mean()),
-        points_error=float(right.std()) / root,
+        points=float(points.mean()),
+        points_error=_compute_error(points),
         loss=float(losses.mean()),
-        loss_error=float(losses.std()) / root,
+        loss_error=_compute_error(losses),
     )
-
-
-def _chunks(inputs: Tensor, targets: Tensor) -> Iterable[tuple[Tensor, Tensor]]:
-    return zip(inputs.split(_CHUNK_SAMPLES), targets.split(_CHUNK_SAMPLES), strict=True)
 
 
 @torch.no_grad()
 def _judge(
-    model: TamiyoModel, inputs: Tensor, targets: Tensor, variants: Sequence[Overrides]
-) -> list[SplitResult]:
-    return [
-        SplitResult(
-            right=outputs.argmax(dim=1) == targets,
-            losses=F.cross_entropy(outputs, targets, reduction="none"),
-        )
-        for outputs in model.execution.run_variants(inputs, variants)
-    ]
+    model: TamiyoModel,
+    inputs: object,
+    targets: object,
+    objective: Objective,
+    variants: Sequence[Overrides],
+) -> list[tuple[Tensor, Tensor]]:
+    outputs = model.execution.run_variants(inputs, variants)
+    return [objective.judge(output, targets) for output in outputs]
+
+
+def _compute_error(differences: Tensor) -> float | None:
+    """Standard error of their mean; unknown for a single one."""
+    return float(differences.std()) / len(differences) ** 0.5 if len(differences) > 1 else None
 
 
 def _compute_interactions(

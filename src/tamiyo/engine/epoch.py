@@ -6,22 +6,27 @@ Host and blended seeds learn on the network's loss, incubating seeds on the shad
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sized
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
-from tamiyo.contracts import SeedStage
+from tamiyo.contracts import ConfigError, SeedStage
 from tamiyo.model import TamiyoModel, drawing_from, preserving_buffers
 
 if TYPE_CHECKING:
-    from tamiyo.engine.optimizers import GrowingOptimizer
     from tamiyo.engine.work import WorkCounter
+    from tamiyo.tasks import Objective
 
-__all__ = ["GradientReading", "TrainingResult", "read_gradients", "train_epoch"]
+__all__ = [
+    "GradientReading",
+    "TrainingResult",
+    "count_samples",
+    "read_gradients",
+    "train_epoch",
+]
 
 _VANISHING_NORM: Final = 1e-7
 _EXPLODING_NORM: Final = 10.0
@@ -47,22 +52,23 @@ class TrainingResult:
 
     Attributes:
         loss: Mean loss over the samples, nats.
-        accuracy: Percent of samples right as they were met.
+        value: Mean metric of the training samples as they were met; ``None`` if not measured.
         steps: Optimizer steps.
         gradients: Slot id to its seed's gradient on the last batch; none for a seed without one.
     """
 
     loss: float
-    accuracy: float
+    value: float | None
     steps: int
     gradients: Mapping[str, GradientReading]
 
 
 def train_epoch(
     model: TamiyoModel,
-    optimizer: GrowingOptimizer,
-    batches: Iterable[tuple[Tensor, Tensor]],
+    optimizer: torch.optim.Optimizer,
+    batches: Iterable[tuple[Any, Any]],
     *,
+    objective: Objective,
     layers: torch.Generator,
     shadow: torch.Generator,
     work: WorkCounter,
@@ -72,27 +78,42 @@ def train_epoch(
     Args:
         model: The model, left in training mode.
         optimizer: Its optimizer, in step with its structure.
-        batches: ``(inputs, targets)`` with integer class targets of shape ``[B]``.
+        batches: Pairs of inputs and targets.
+        objective: What it is trained for.
         layers: Owned generator the host's own layers (dropout) draw from.
         shadow: Owned generator for shadow passes, so that they leave ``layers`` alone.
         work: Counts multiply-adds.
 
     Returns:
         The epoch's training result.
+
+    Raises:
+        ConfigError: If there was no batch.
     """
     model.train()
-    epoch = _EpochSums()
+    epoch = _EpochSums(objective)
     with drawing_from(layers):
         for inputs, targets in batches:
 
-            def step(inputs: Tensor = inputs, targets: Tensor = targets) -> None:
+            def step(inputs: Any = inputs, targets: Any = targets) -> None:  # noqa: ANN401  # the user's
                 optimizer.zero_grad()
-                epoch.add(*_backward(model, inputs, targets), targets)
-                _shadow_backward(model, inputs, targets, epoch.features, shadow)
+                epoch.add(*_backward(model, inputs, targets, objective), targets)
+                _shadow_backward(
+                    model, inputs, targets, epoch.features, objective=objective, generator=shadow
+                )
                 optimizer.step()
 
-            work.run_step(model, len(targets), step)
+            work.run_step(model, count_samples(targets), step)
     return epoch.finish(read_gradients(model))
+
+
+def count_samples(batch: object) -> int:
+    """Count the samples of inputs or targets: the length of the first tensor or list in them."""
+    if isinstance(batch, Mapping):
+        return count_samples(next(iter(batch.values())))
+    if isinstance(batch, tuple):
+        return count_samples(batch[0])
+    return len(batch) if isinstance(batch, Sized) else 1
 
 
 def read_gradients(model: TamiyoModel) -> dict[str, GradientReading]:
@@ -114,35 +135,44 @@ def read_gradients(model: TamiyoModel) -> dict[str, GradientReading]:
 class _EpochSums:
     """Sums over the batches of an epoch; moved to Python once, at its end."""
 
-    def __init__(self) -> None:
+    def __init__(self, objective: Objective) -> None:
         self.features: Tensor | None = None
-        self._loss = torch.zeros(())
-        self._right = torch.zeros((), dtype=torch.int64)
+        self._objective = objective
+        self._loss: Tensor | float = 0.0
+        self._value: Tensor | float = 0.0
         self._samples = 0
+        self._values = 0
         self._steps = 0
 
-    def add(self, loss: Tensor, outputs: Tensor, features: Tensor | None, targets: Tensor) -> None:
+    def add(self, loss: Tensor, outputs: object, features: Tensor | None, targets: object) -> None:
         self.features = features
-        self._loss += loss.detach() * len(targets)
-        self._right += (outputs.argmax(dim=1) == targets).sum()
-        self._samples += len(targets)
+        samples = count_samples(targets)
+        self._loss = self._loss + loss.detach() * samples
+        self._samples += samples
         self._steps += 1
+        if self._objective.judges_training:
+            values = self._objective.metric(outputs, targets).detach()
+            self._value = self._value + values.sum(dtype=torch.float64)
+            self._values += values.numel()
 
     def finish(self, gradients: Mapping[str, GradientReading]) -> TrainingResult:
+        if self._steps == 0:
+            message = "training batches must hold at least one batch per epoch, got none"
+            raise ConfigError(message)
         return TrainingResult(
             loss=float(self._loss) / self._samples,
-            accuracy=100 * int(self._right) / self._samples,
+            value=float(self._value) / self._values if self._values else None,
             steps=self._steps,
             gradients=gradients,
         )
 
 
 def _backward(
-    model: TamiyoModel, inputs: Tensor, targets: Tensor
-) -> tuple[Tensor, Tensor, Tensor | None]:
+    model: TamiyoModel, inputs: object, targets: object, objective: Objective
+) -> tuple[Tensor, object, Tensor | None]:
     """Backpropagate the network's loss; also return what the first incubating slot sees."""
     outputs, features = model.execution.run(inputs, capture=_first_incubating(model))
-    loss = F.cross_entropy(outputs, targets)
+    loss = objective.loss(outputs, targets)
     if loss.requires_grad:  # not so for a frozen host with no blended seed
         loss.backward()
     return loss, outputs, features
@@ -150,9 +180,11 @@ def _backward(
 
 def _shadow_backward(
     model: TamiyoModel,
-    inputs: Tensor,
-    targets: Tensor,
+    inputs: object,
+    targets: object,
     features: Tensor | None,
+    *,
+    objective: Objective,
     generator: torch.Generator,
 ) -> None:
     """Give every incubating seed the gradient of the loss it would cause; touch nothing else."""
@@ -163,7 +195,7 @@ def _shadow_backward(
     parameters = [p for slot in overrides for p in model.seeds[slot].parameters()]
     with drawing_from(generator), preserving_buffers(model.host):
         outputs = model.execution.resume(inputs, slot_id, features.detach(), overrides)
-        loss = F.cross_entropy(outputs, targets)
+        loss = objective.loss(outputs, targets)
         gradients = torch.autograd.grad(loss, parameters)
     for parameter, gradient in zip(parameters, gradients, strict=True):
         parameter.grad = gradient

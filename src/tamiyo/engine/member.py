@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import torch
-from torch import nn
 
 from tamiyo.contracts import (
     AdaptationCommand,
@@ -18,7 +17,6 @@ from tamiyo.contracts import (
     EventSink,
     GovernorRolledBack,
     HostReport,
-    Initiator,
     InvariantError,
     PairedDifference,
     TaskConfig,
@@ -26,22 +24,28 @@ from tamiyo.contracts import (
     find_refusal,
     parse_stage,
 )
-from tamiyo.engine.counterfactual import Validation, measure_fossils, validate
+from tamiyo.engine.counterfactual import (
+    Validation,
+    collect_measurements,
+    measure_fossils,
+    validate,
+)
 from tamiyo.engine.epoch import TrainingResult, train_epoch
 from tamiyo.engine.governor import Governor
 from tamiyo.engine.optimizers import GrowingOptimizer
 from tamiyo.engine.work import WorkCounter
 from tamiyo.model import (
-    SeedMeasurement,
     TamiyoModel,
     attach,
+    call_host,
     drawing_from,
     preserving_buffers,
 )
 
 if TYPE_CHECKING:
     from tamiyo.engine.config import EngineConfig
-    from tamiyo.tasks import TaskData
+    from tamiyo.engine.trainee import Trainee
+    from tamiyo.tasks import TrainingData
 
 __all__ = ["FinalResult", "Member", "StepResult"]
 
@@ -66,17 +70,20 @@ class StepResult:
 
 @dataclass(frozen=True, kw_only=True)
 class FinalResult:
-    """The committed network, judged on the test split.
+    """The committed network, judged on the control and on the test split.
 
     Attributes:
-        test_accuracy: Percent right.
-        test_loss: Mean loss, nats.
+        control_accuracy: Accuracy on the control split, points.
+        test_accuracy: Accuracy on the test split, points; ``None`` without one.
+        test_loss: Mean loss there, nats; ``None`` without one.
         parameters: Its trainable parameters.
-        contributions: Seed id of each fossil to the difference it makes on the test split.
+        contributions: Seed id of each fossil to the difference it makes on the test split, on the
+            control split where there is no other.
     """
 
-    test_accuracy: float
-    test_loss: float
+    control_accuracy: float
+    test_accuracy: float | None
+    test_loss: float | None
     parameters: int
     contributions: Mapping[str, PairedDifference]
 
@@ -87,9 +94,9 @@ class Member:
     Args:
         config: The task.
         data: The task's data; only read, shared by all members.
-        slots: Slot id to module path.
-        build_network: Builds the host; it may draw from the global generator, which stands for the
-            member's own while it runs.
+        slots: Slot id to module path, or paths alone.
+        build: Builds the host and its optimizer; it may draw from the global generator, which
+            stands for the member's own while it runs.
         engine: How to train.
         run_seed: Seed of the run.
         environment: Index in the population; with ``run_seed`` it decides every random draw.
@@ -102,9 +109,9 @@ class Member:
     def __init__(
         self,
         config: TaskConfig,
-        data: TaskData,
-        slots: Mapping[str, str],
-        build_network: Callable[[], nn.Module],
+        data: TrainingData,
+        slots: Mapping[str, str] | Sequence[str],
+        build: Callable[[], Trainee],
         *,
         engine: EngineConfig,
         run_seed: int,
@@ -121,9 +128,9 @@ class Member:
             for purpose in ("host", "seeds", "data", "layers", "shadow")
         }
         with drawing_from(self._generators["host"]):
-            host = build_network()
+            self._trainee = build()
         self.model = attach(
-            host,
+            self._trainee.network,
             slots,
             data.example,
             generator=self._generators["seeds"],
@@ -134,9 +141,7 @@ class Member:
         )
         _check_classes(self.model, data, config)
         self.optimizer = GrowingOptimizer(
-            self.model,
-            learning_rate=config.learning_rate,
-            seed_factor=engine.seed_learning_rate_factor,
+            self.model, self._trainee.optimizer, seed_factor=engine.seed_learning_rate_factor
         )
         self.work = WorkCounter()
         self.global_step = 0
@@ -167,19 +172,19 @@ class Member:
 
     def begin_closing(self) -> None:
         """Send every uncommitted seed on its way out: the last decision has been made."""
-        self.model.ramp_out_uncommitted(
-            max(0, self._config.closing_epochs - _ADAPTING_EPOCHS),
-            initiator=Initiator.CLOSING,
-            reason="not committed by the last decision",
-        )
+        self.model.ramp_out_uncommitted(max(0, self._config.closing_epochs - _ADAPTING_EPOCHS))
 
     def judge(self) -> FinalResult:
-        """Judge the committed network on the test split; for the final report only."""
-        split = self._data.test
-        committed, contributions = measure_fossils(self.model, split.inputs, split.targets)
+        """Judge the committed network, for the final report only."""
+        data, scale = self._data, self._config.metric
+        control, contributions = measure_fossils(self.model, data.control, data.objective, scale)
+        test = None
+        if data.test is not None:
+            test, contributions = measure_fossils(self.model, data.test, data.objective, scale)
         return FinalResult(
-            test_accuracy=committed.accuracy,
-            test_loss=committed.loss,
+            control_accuracy=control.accuracy,
+            test_accuracy=None if test is None else test.accuracy,
+            test_loss=None if test is None else test.loss,
             parameters=self.model.count_parameters(committed_only=True),
             contributions=contributions,
         )
@@ -203,11 +208,15 @@ class Member:
         return refusal
 
     def _train_and_validate(self) -> EpochReport:
-        self._sync_optimizer()
+        self._trainee.begin_epoch(self.model.epoch)
+        self.optimizer.sync()
+        if self._check_invariants:
+            self.optimizer.check_membership()
         trained = train_epoch(
             self.model,
-            self.optimizer,
+            self._trainee.optimizer,
             self._data.train_batches(self._generators["data"]),
+            objective=self._data.objective,
             layers=self._generators["layers"],
             shadow=self._generators["shadow"],
             work=self.work,
@@ -221,18 +230,14 @@ class Member:
         else:
             self._governor.remember(self.model, epoch=self.model.epoch)
         self.model.finish_epoch(
-            _collect_measurements(trained, validation), control_accuracy=validation.main.accuracy
+            collect_measurements(trained.gradients, validation),
+            control_accuracy=validation.main.accuracy,
         )
+        self._trainee.finish_epoch(validation.main.loss)
         return self._report(trained, validation, rolled_back=reason)
 
-    def _sync_optimizer(self) -> None:
-        self.optimizer.sync()
-        self.optimizer.set_learning_rate(self._config.learning_rate_at(self.model.epoch))
-        if self._check_invariants:
-            self.optimizer.check_membership()
-
     def _validate(self) -> Validation:
-        return validate(self.model, self._data.control.inputs, self._data.control.targets)
+        return validate(self.model, self._data.control, self._data.objective, self._config.metric)
 
     def _roll_back(self, reason: str) -> None:
         restored = self._governor.roll_back(self.model, reason=reason)
@@ -250,11 +255,12 @@ class Member:
     def _report(
         self, trained: TrainingResult | None, validation: Validation, *, rolled_back: str | None
     ) -> EpochReport:
+        value = None if trained is None else trained.value
         return EpochReport(
             epoch=self.epochs_completed,
             global_step=self.global_step,
             train_loss=None if trained is None else trained.loss,
-            train_accuracy=None if trained is None else trained.accuracy,
+            train_accuracy=None if value is None else self._config.metric.to_points(value),
             control_loss=validation.main.loss,
             control_accuracy=validation.main.accuracy,
             committed_accuracy=validation.committed.accuracy,
@@ -271,33 +277,22 @@ def _check_stages(host: HostReport) -> None:
             parse_stage(slot.stage, slot_id=slot.slot_id, environment=host.environment)
 
 
-def _check_classes(model: TamiyoModel, data: TaskData, config: TaskConfig) -> None:
-    """Refuse a host whose outputs are not one per class of the task.
+def _check_classes(model: TamiyoModel, data: TrainingData, config: TaskConfig) -> None:
+    """Refuse a host whose outputs are not one per class for every target of the task.
 
     Raises:
         ConfigError: If they are not.
     """
+    if config.num_classes is None:
+        return
+    inputs, targets = next(iter(data.control))
     with torch.no_grad(), preserving_buffers(model), drawing_from(torch.Generator()):
-        outputs = model(data.example)
-    expected = [len(data.example), config.num_classes]
-    if list(outputs.shape) != expected:
+        outputs = call_host(model, inputs)
+    expected = [*targets.shape, config.num_classes]
+    found = list(outputs.shape) if isinstance(outputs, torch.Tensor) else type(outputs).__name__
+    if found != expected:
         message = (
             f"outputs of the host must be {expected} for the {config.num_classes} classes of task "
-            f"{config.name}, got {list(outputs.shape)}"
+            f"{config.name}, got {found}"
         )
         raise ConfigError(message)
-
-
-def _collect_measurements(
-    trained: TrainingResult, validation: Validation
-) -> dict[str, SeedMeasurement]:
-    slot_ids = {*trained.gradients, *validation.contributions, *validation.shadow_gains}
-    return {
-        slot_id: SeedMeasurement(
-            contribution=validation.contributions.get(slot_id),
-            shadow_gain=validation.shadow_gains.get(slot_id),
-            gradient_norm=getattr(trained.gradients.get(slot_id), "norm", None),
-            gradient_health=getattr(trained.gradients.get(slot_id), "health", None),
-        )
-        for slot_id in slot_ids
-    }

@@ -9,11 +9,10 @@ from tamiyo.engine.member import FinalResult, Member, StepResult
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from torch import nn
-
     from tamiyo.contracts import AdaptationCommand, EventSink, TaskConfig
     from tamiyo.engine.config import EngineConfig
-    from tamiyo.tasks import TaskData
+    from tamiyo.engine.trainee import Trainee
+    from tamiyo.tasks import TrainingData
 
 __all__ = ["Population", "SequentialPopulation"]
 
@@ -28,7 +27,7 @@ class Population(Protocol):
         """Send every uncommitted seed on its way out: the last decision has been made."""
 
     def judge(self) -> list[FinalResult]:
-        """Judge every committed network on the test split."""
+        """Judge every committed network."""
 
 
 class SequentialPopulation:
@@ -39,8 +38,8 @@ class SequentialPopulation:
     Args:
         config: The task.
         data: The task's data, shared by all environments.
-        slots: Slot id to module path.
-        build_network: Builds one host.
+        slots: Slot id to module path, or paths alone.
+        build: Builds one host and its optimizer.
         engine: How to train.
         run_seed: Seed of the run.
         environments: Indices of the environments; with ``run_seed`` they decide every random draw.
@@ -50,9 +49,9 @@ class SequentialPopulation:
     def __init__(
         self,
         config: TaskConfig,
-        data: TaskData,
-        slots: Mapping[str, str],
-        build_network: Callable[[], nn.Module],
+        data: TrainingData,
+        slots: Mapping[str, str] | Sequence[str],
+        build: Callable[[], Trainee],
         *,
         engine: EngineConfig,
         run_seed: int,
@@ -64,7 +63,7 @@ class SequentialPopulation:
                 config,
                 data,
                 slots,
-                build_network,
+                build,
                 engine=engine,
                 run_seed=run_seed,
                 environment=environment,
@@ -85,5 +84,5 @@ class SequentialPopulation:
             member.begin_closing()
 
     def judge(self) -> list[FinalResult]:
-        """Judge every committed network on the test split."""
+        """Judge every committed network."""
         return [member.judge() for member in self.members]

@@ -7,9 +7,11 @@ counted.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from inspect import unwrap
+from typing import TYPE_CHECKING, Final
 
-from torch.utils.flop_counter import FlopCounterMode
+import torch
+from torch.utils.flop_counter import FlopCounterMode, sdpa_backward_flop, sdpa_flop
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
@@ -17,6 +19,17 @@ if TYPE_CHECKING:
     from tamiyo.model import TamiyoModel
 
 __all__ = ["WorkCounter"]
+
+_MISSED: Final = {
+    torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: unwrap(sdpa_flop),  # noqa: SLF001  # an operator's name
+    torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward: unwrap(  # noqa: SLF001  # the same
+        sdpa_backward_flop
+    ),
+}
+"""Attention kernels of the CPU, which PyTorch's counter has formulas for but does not know.
+
+It wraps the formulas it is given, and its own ones are wrapped already.
+"""
 
 
 class WorkCounter:
@@ -42,7 +55,7 @@ class WorkCounter:
         if structure in self._per_sample:
             step()
         else:
-            with FlopCounterMode(display=False) as counter:
+            with FlopCounterMode(display=False, custom_mapping=_MISSED) as counter:
                 step()
             self._per_sample[structure] = counter.get_total_flops() / 2 / samples
         self.total += round(self._per_sample[structure] * samples)

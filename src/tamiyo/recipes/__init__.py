@@ -16,9 +16,11 @@ from tamiyo.recipes.config import (
     hash_config,
     is_debugging,
 )
-from tamiyo.recipes.episode import Episode, EpisodeResult, compute_score
+from tamiyo.recipes.episode import Episode, EpisodeResult, build_task_episode, compute_score
 from tamiyo.recipes.evaluate import Evaluation, evaluate_network
-from tamiyo.recipes.grow import GrowResult, grow_network, load_network
+from tamiyo.recipes.grow_task import TaskResult, grow_task
+from tamiyo.recipes.load import load_network
+from tamiyo.recipes.own import GrowResult, GrowSettings, grow
 from tamiyo.recipes.run_folder import RunFolder
 from tamiyo.recipes.statistics import Interval, compute_interquartile_mean, compute_paired_interval
 from tamiyo.recipes.stopping import StopRequest
@@ -29,12 +31,15 @@ __all__ = [
     "EpisodeResult",
     "Evaluation",
     "GrowResult",
+    "GrowSettings",
     "Interval",
     "RunConfig",
     "RunFolder",
     "SeedResults",
     "StopRequest",
+    "TaskResult",
     "build_effective_task",
+    "build_task_episode",
     "compare_controllers",
     "compare_runs",
     "compute_interquartile_mean",
@@ -42,7 +47,8 @@ __all__ = [
     "compute_score",
     "encode_config",
     "evaluate_network",
-    "grow_network",
+    "grow",
+    "grow_task",
     "hash_config",
     "is_debugging",
     "load_network",

@@ -20,14 +20,28 @@ from typing import TYPE_CHECKING, Final
 import torch
 from torch import nn
 
-from tamiyo.contracts import ComparisonRow, ConfigError, NullSink, derive_seed
+from tamiyo.contracts import (
+    ComparisonRow,
+    ConfigError,
+    InvariantError,
+    NullSink,
+    derive_seed,
+)
 from tamiyo.controller import WAIT_ONLY
-from tamiyo.engine import Member
+from tamiyo.engine import Member, build_task_trainee
 from tamiyo.model import Fossil, count_trainable, graft, list_fossils
 from tamiyo.recipes.config import RunConfig, build_effective_task
-from tamiyo.recipes.episode import Episode, EpisodeResult, compute_score
+from tamiyo.recipes.episode import EpisodeResult, build_task_episode, compute_score
 from tamiyo.recipes.statistics import Interval, compute_paired_interval
-from tamiyo.tasks import HostRecipe, Task, TaskData, build_host, get_task, widen_recipe
+from tamiyo.tasks import (
+    HostRecipe,
+    Task,
+    TaskData,
+    build_host,
+    get_task,
+    read_width,
+    widen_recipe,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -132,7 +146,7 @@ def compare_runs(
         raise ConfigError(message)
     for config in arms.values():
         task = build_effective_task(config)
-        Episode(config, task, _load_data(config.task), sink=NullSink())
+        build_task_episode(config, task, _load_data(config.task), sink=NullSink())
     first = arms[reference].seed
     chosen = tuple(range(first, first + seeds))
     results = []
@@ -159,7 +173,7 @@ def run_seed(arms: Mapping[str, RunConfig], grown: str | None, seed: int) -> See
     for name, arm in arms.items():
         config = replace(arm, seed=seed)
         task = build_effective_task(config)
-        episode = Episode(config, task, _load_data(config.task), sink=NullSink())
+        episode = build_task_episode(config, task, _load_data(config.task), sink=NullSink())
         results[name] = episode.run()
         if name == grown:
             results |= _run_static(config, task, results[name], list_fossils(episode.member.model))
@@ -186,7 +200,7 @@ def _run_static(
             (work_row, _match_work(config, task, data, build, grown.multiply_adds)),
         ):
             timed = replace(task, config=replace(task.config, max_epochs=epochs))
-            episode = Episode(config, timed, data, sink=NullSink(), build_network=build)
+            episode = build_task_episode(config, timed, data, sink=NullSink(), build_network=build)
             results[row] = _with_rent(episode.run(), host_parameters, task)
     return results
 
@@ -199,15 +213,14 @@ def _build_static(host: HostRecipe, fossils: Sequence[Fossil], seed: int) -> nn.
 
 def _match_width(task: Task, parameters: int) -> HostRecipe:
     """Find the member of the host's family whose parameters come nearest."""
-    start = int(task.host.arguments["channels"])
 
-    def distance(channels: int) -> int:
-        return abs(_count_recipe(widen_recipe(task.host, channels)) - parameters)
+    def distance(width: int) -> int:
+        return abs(_count_recipe(widen_recipe(task.host, width)) - parameters)
 
-    channels = start
-    while distance(channels + 1) < distance(channels):
-        channels += 1
-    return widen_recipe(task.host, channels)
+    width = read_width(task.host)
+    while distance(width + 1) < distance(width):
+        width += 1
+    return widen_recipe(task.host, width)
 
 
 def _match_work(
@@ -222,7 +235,7 @@ def _match_work(
         task.config,
         data,
         task.slots,
-        build,
+        lambda: build_task_trainee(build(), task.config),
         engine=config.engine,
         run_seed=config.seed,
         environment=0,
@@ -236,7 +249,7 @@ def _match_work(
 def _with_rent(result: EpisodeResult, host_parameters: int, task: Task) -> EpisodeResult:
     """Charge a static network the rent a grown one of its size would pay."""
     score = compute_score(
-        result.test_accuracy,
+        _measured(result.test_accuracy),
         parameters=result.parameters,
         host_parameters=host_parameters,
         rent_points=task.config.rent_points,
@@ -249,11 +262,11 @@ def _summarize(name: str, results: Sequence[SeedResults], reference: str) -> Com
     interval = _compare_rows(name, reference, results)
     return ComparisonRow(
         name=name,
-        score=fmean(row.score for row in rows),
+        score=fmean(_measured(row.score) for row in rows),
         difference=interval.mean,
         low=interval.low,
         high=interval.high,
-        test_accuracy=fmean(row.test_accuracy for row in rows),
+        test_accuracy=fmean(_measured(row.test_accuracy) for row in rows),
         parameters=fmean(row.parameters for row in rows),
         multiply_adds=fmean(row.multiply_adds for row in rows),
         epochs=fmean(row.epochs for row in rows),
@@ -263,10 +276,22 @@ def _summarize(name: str, results: Sequence[SeedResults], reference: str) -> Com
 
 def _compare_rows(name: str, reference: str, results: Sequence[SeedResults]) -> Interval:
     return compute_paired_interval(
-        [result[name].score for result in results],
-        [result[reference].score for result in results],
+        [_measured(result[name].score) for result in results],
+        [_measured(result[reference].score) for result in results],
         seed=0,
     )
+
+
+def _measured(value: float | None) -> float:
+    """Return what every task has, since it has a test split.
+
+    Raises:
+        InvariantError: If it is missing.
+    """
+    if value is None:
+        message = "a task must have a test split, got no measurement on it"
+        raise InvariantError(message)
+    return value
 
 
 def _spread(

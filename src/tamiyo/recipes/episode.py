@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,7 @@ from tamiyo.contracts import (
     RunFinished,
     RunStarted,
     TamiyoInitiated,
+    TaskConfig,
     check_initial_loss,
     derive_seed,
 )
@@ -25,14 +26,14 @@ from tamiyo.controller import (
     build_controller,
     check_schedule,
 )
-from tamiyo.engine import Member
+from tamiyo.engine import Member, Trainee, build_task_trainee
 from tamiyo.recipes.config import RunConfig, hash_config, is_debugging
-from tamiyo.tasks import Task, TaskData, build_host
+from tamiyo.tasks import Task, TaskData, TrainingData, build_host
 
 if TYPE_CHECKING:
     from torch import nn
 
-__all__ = ["Episode", "EpisodeResult", "compute_score"]
+__all__ = ["Episode", "EpisodeResult", "build_task_episode", "compute_score"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,17 +41,19 @@ class EpisodeResult:
     """What came out of an episode.
 
     Attributes:
-        score: Test accuracy minus rent, points.
-        test_accuracy: Percent of the test split right with the committed network.
-        control_accuracy: Percent of the control split right with the committed network.
+        score: Test accuracy minus rent, points; ``None`` without a test split.
+        test_accuracy: Accuracy of the committed network on the test split, points; ``None`` without
+            one.
+        control_accuracy: Accuracy of the committed network on the control split, points.
         parameters: Trainable parameters of the committed network.
         multiply_adds: Multiply-adds of all training.
         epochs: Epochs trained.
-        contributions: Seed id of each fossil to what it is worth on the test split.
+        contributions: Seed id of each fossil to what it is worth on the test split, on the control
+            split where there is no other.
     """
 
-    score: float
-    test_accuracy: float
+    score: float | None
+    test_accuracy: float | None
     control_accuracy: float
     parameters: int
     multiply_adds: int
@@ -70,11 +73,13 @@ class Episode:
 
     Args:
         config: Everything that decides the run.
-        task: The task as this run has it.
-        data: Its data.
+        task: What the host is trained for.
+        data: The data.
+        slots: Slot id to module path, or paths alone.
+        build: Builds the host and its optimizer.
         sink: Where events go.
         environment: Index of the environment; it decides every random draw with the run's seed.
-        build_network: Builds the host; the task's own if not given.
+        controller: Who decides; built from the configuration if not given.
 
     Raises:
         ConfigError: If the controller is unknown, its schedule does not fit the host, the host
@@ -84,12 +89,14 @@ class Episode:
     def __init__(
         self,
         config: RunConfig,
-        task: Task,
-        data: TaskData,
+        task: TaskConfig,
+        data: TrainingData,
+        slots: Mapping[str, str] | Sequence[str],
+        build: Callable[[], Trainee],
         *,
         sink: EventSink,
         environment: int = 0,
-        build_network: Callable[[], nn.Module] | None = None,
+        controller: Controller | None = None,
     ) -> None:
         self._config = config
         self._task = task
@@ -98,17 +105,17 @@ class Episode:
         if is_debugging():
             engine = replace(engine, check_invariants=True)
         self.member = Member(
-            task.config,
+            task,
             data,
-            task.slots,
-            build_network or (lambda: build_host(task.host)),
+            slots,
+            build,
             engine=engine,
             run_seed=config.seed,
             environment=environment,
             sink=sink,
         )
-        check_initial_loss(task.config, self.member.initial.control_loss)
-        self._controller: Controller = build_controller(
+        check_initial_loss(task, self.member.initial.control_loss)
+        self._controller = controller or build_controller(
             config.controller,
             config.control,
             derive_seed(config.seed, environment, "controller"),
@@ -117,10 +124,9 @@ class Episode:
             check_schedule(
                 self._controller.schedule,
                 self.member.model.report(),
-                decision_epochs=task.config.decision_epochs,
+                decision_epochs=task.decision_epochs,
             )
-        self._tracker = SignalTracker(config.tracker, decision_epochs=task.config.decision_epochs)
-        self._last = self.member.initial
+        self._tracker = SignalTracker(config.tracker, decision_epochs=task.decision_epochs)
 
     def run(self, should_stop: Callable[[], bool] = lambda: False) -> EpisodeResult:
         """Train to the last epoch, or until told to stop, and judge the committed network.
@@ -128,7 +134,7 @@ class Episode:
         Args:
             should_stop: Asked after every epoch; true ends the episode there.
         """
-        member, task = self.member, self._task.config
+        member, task = self.member, self._task
         host = member.model.report()
         self._announce(host)
         self._tracker.update(member.initial)
@@ -138,7 +144,7 @@ class Episode:
                 member.begin_closing()
             command = self._decide(host) if epoch <= task.decision_epochs else None
             result = member.step(command)
-            host, self._last = result.host, result.measured
+            host = result.host
             self._tracker.update(result.measured)
             if self._tracker.just_stabilized:
                 self._sink.emit(TamiyoInitiated(environment=member.environment, epoch=epoch))
@@ -150,11 +156,12 @@ class Episode:
     def _announce(self, host: HostReport) -> None:
         self._sink.emit(
             RunStarted(
-                task=self._task.config.name,
+                task=self._task.name,
+                metric=self._task.metric,
                 controller=self._controller.name,
                 seed=self._config.seed,
-                epochs=self._task.config.max_epochs,
-                config_hash=hash_config(self._config, self._task.config),
+                epochs=self._task.max_epochs,
+                config_hash=hash_config(self._config, self._task),
                 host=host,
                 initial=self.member.initial,
             )
@@ -166,21 +173,23 @@ class Episode:
     def _finish(self, *, interrupted: bool) -> EpisodeResult:
         member = self.member
         final = member.judge()
-        host_parameters = member.model.host_parameters
-        score = compute_score(
-            final.test_accuracy,
-            parameters=final.parameters,
-            host_parameters=host_parameters,
-            rent_points=self._task.config.rent_points,
-        )
+        score = None
+        if final.test_accuracy is not None:
+            score = compute_score(
+                final.test_accuracy,
+                parameters=final.parameters,
+                host_parameters=member.model.host_parameters,
+                rent_points=self._task.rent_points,
+            )
         self._sink.emit(
             RunFinished(
                 environment=member.environment,
                 epochs=member.epochs_completed,
                 interrupted=interrupted,
+                control_accuracy=final.control_accuracy,
                 test_accuracy=final.test_accuracy,
                 score=score,
-                host_parameters=host_parameters,
+                host_parameters=member.model.host_parameters,
                 parameters=final.parameters,
                 multiply_adds=member.work.total,
                 contributions=final.contributions,
@@ -189,9 +198,37 @@ class Episode:
         return EpisodeResult(
             score=score,
             test_accuracy=final.test_accuracy,
-            control_accuracy=self._last.committed_accuracy,
+            control_accuracy=final.control_accuracy,
             parameters=final.parameters,
             multiply_adds=member.work.total,
             epochs=member.epochs_completed,
             contributions=final.contributions,
         )
+
+
+def build_task_episode(
+    config: RunConfig,
+    task: Task,
+    data: TaskData,
+    *,
+    sink: EventSink,
+    build_network: Callable[[], nn.Module] | None = None,
+) -> Episode:
+    """Build the episode of a run on a registered task.
+
+    Args:
+        config: Everything that decides the run.
+        task: The task as this run has it.
+        data: Its data.
+        sink: Where events go.
+        build_network: Builds the host; the task's own if not given.
+
+    Raises:
+        ConfigError: As :class:`Episode` does.
+    """
+
+    def build() -> Trainee:
+        network = build_host(task.host) if build_network is None else build_network()
+        return build_task_trainee(network, task.config)
+
+    return Episode(config, task.config, data, task.slots, build, sink=sink)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import torch
 
-from tamiyo.contracts import ShapeError
+from tamiyo.contracts import MetricScale, ShapeError
 from tamiyo.model import count_trainable
 from tamiyo.tasks import get_task
 
@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Evaluation", "evaluate_network"]
 
-_CHUNK_SAMPLES: Final = 512
-
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluation:
@@ -25,17 +23,19 @@ class Evaluation:
 
     Attributes:
         task: Name of the task.
-        test_accuracy: Percent of the task's test split right.
+        metric: What it is judged by.
+        test_accuracy: Accuracy on the task's test split, points.
         parameters: Its trainable parameters.
     """
 
     task: str
+    metric: MetricScale
     test_accuracy: float
     parameters: int
 
 
 def evaluate_network(network: nn.Module, task: str) -> Evaluation:
-    """Count what a network gets right on a task's test split.
+    """Judge a network on a task's test split.
 
     Args:
         network: Any module from the task's inputs to one output per class; it is put into
@@ -47,21 +47,20 @@ def evaluate_network(network: nn.Module, task: str) -> Evaluation:
         ShapeError: If the network cannot take the task's inputs or gives other outputs.
     """
     chosen = get_task(task)
-    split = chosen.load_data().test
+    data = chosen.load_data()
     network.eval()
-    right = 0
-    for inputs, targets in zip(
-        split.inputs.split(_CHUNK_SAMPLES), split.targets.split(_CHUNK_SAMPLES), strict=True
-    ):
+    values = []
+    for inputs, targets in data.test:
         outputs = _compute_outputs(network, inputs, task)
-        if outputs.shape != (len(targets), chosen.config.num_classes):
-            expected = [len(targets), chosen.config.num_classes]
+        expected = [*targets.shape, chosen.config.num_classes]
+        if list(outputs.shape) != expected:
             message = f"outputs for task {task} must be {expected}, got {list(outputs.shape)}"
             raise ShapeError(message)
-        right += int((outputs.argmax(dim=1) == targets).sum())
+        values.append(data.objective.compute_values(outputs, targets))
     return Evaluation(
         task=task,
-        test_accuracy=100 * right / len(split),
+        metric=chosen.config.metric,
+        test_accuracy=chosen.config.metric.to_points(float(torch.cat(values).mean())),
         parameters=count_trainable(network),
     )
 

@@ -7,7 +7,14 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from tamiyo.contracts import LifecycleConfig, LifecycleOp, SeedStage, Style
+from tamiyo.contracts import (
+    ACCURACY,
+    LifecycleConfig,
+    LifecycleOp,
+    MetricScale,
+    SeedStage,
+    Style,
+)
 from tamiyo.engine import (
     SplitResult,
     compute_paired_difference,
@@ -15,6 +22,7 @@ from tamiyo.engine import (
     measure_fossils,
     validate,
 )
+from tamiyo.tasks import CLASSIFICATION, Split
 from tests.support.tasks import (
     SLOTS,
     act,
@@ -52,13 +60,14 @@ def evaluate_without(model, off):
     for slot_id, seed in seeds.items():
         model.slots[slot_id].seed = seed
     return SplitResult(
-        right=outputs.argmax(dim=1) == CONTROL.targets,
-        losses=F.cross_entropy(outputs, CONTROL.targets, reduction="none"),
+        values=(outputs.argmax(dim=1) == CONTROL.targets).double(),
+        losses=F.cross_entropy(outputs, CONTROL.targets, reduction="none").double(),
+        scale=ACCURACY,
     )
 
 
 def assert_same(one, two):
-    assert torch.equal(one.right, two.right)
+    assert torch.equal(one.values, two.values)
     assert torch.equal(one.losses, two.losses)
 
 
@@ -66,7 +75,7 @@ def assert_same(one, two):
 @pytest.mark.parametrize("live", [("r0c1",), ("r0c0", "r0c2"), tuple(SLOTS)])
 def test_validation_equals_separate_passes_bit_for_bit(live, whole):
     model = grow(*live, whole=whole)
-    validation = validate(model, CONTROL.inputs, CONTROL.targets)
+    validation = validate(model, CONTROL, CLASSIFICATION, ACCURACY)
     main = evaluate_without(model, ())
     assert_same(validation.main, main)
     assert_same(validation.committed, evaluate_without(model, live))
@@ -79,7 +88,7 @@ def test_validation_equals_separate_passes_bit_for_bit(live, whole):
 @pytest.mark.parametrize("live", [("r0c0", "r0c2"), tuple(SLOTS)])
 def test_interactions_are_inclusion_and_exclusion_of_every_pair(live):
     model = grow(*live)
-    interactions = validate(model, CONTROL.inputs, CONTROL.targets).interactions
+    interactions = validate(model, CONTROL, CLASSIFICATION, ACCURACY).interactions
     assert [report.slot_ids for report in interactions] == list(combinations(live, 2))
     for report in interactions:
         one, two = report.slot_ids
@@ -98,12 +107,12 @@ def test_only_the_variants_that_are_needed_are_run(live, variants, monkeypatch):
     monkeypatch.setattr(
         model.execution, "run_variants", lambda x, wanted: ran.extend(wanted) or run(x, wanted)
     )
-    validate(model, CONTROL.inputs, CONTROL.targets)
+    validate(model, CONTROL, CLASSIFICATION, ACCURACY)
     assert len(ran) == variants
 
 
 def test_a_network_without_live_seeds_is_its_own_committed_network():
-    validation = validate(build_model(), CONTROL.inputs, CONTROL.targets)
+    validation = validate(build_model(), CONTROL, CLASSIFICATION, ACCURACY)
     assert_same(validation.main, validation.committed)
     assert not validation.contributions
     assert not validation.interactions
@@ -115,7 +124,7 @@ def test_the_shadow_gain_is_what_an_incubating_seed_would_change():
         model.apply_command(germinate(slot_id))
         model.apply_command(act(LifecycleOp.ADVANCE, slot_id))
     wake(model)
-    validation = validate(model, CONTROL.inputs, CONTROL.targets)
+    validation = validate(model, CONTROL, CLASSIFICATION, ACCURACY)
     assert not validation.contributions
     for slot_id in ("r0c0", "r0c1"):
         seed = model.slots[slot_id].seed
@@ -131,7 +140,7 @@ def test_a_seed_without_influence_has_no_contribution(stage):
     model = build_model()
     model.apply_command(germinate())
     model.slots["r0c0"].seed.stage = stage
-    validation = validate(model, CONTROL.inputs, CONTROL.targets)
+    validation = validate(model, CONTROL, CLASSIFICATION, ACCURACY)
     assert not validation.contributions
     assert not validation.shadow_gains
 
@@ -141,7 +150,11 @@ def test_the_paired_difference_is_mean_and_standard_error_as_numpy_has_them():
     right = random.random((2, 40)) < [[0.8], [0.6]]
     losses = random.random((2, 40)).astype(np.float32)
     one, two = (
-        SplitResult(right=torch.tensor(right[row]), losses=torch.tensor(losses[row]))
+        SplitResult(
+            values=torch.tensor(right[row]).double(),
+            losses=torch.tensor(losses[row]).double(),
+            scale=ACCURACY,
+        )
         for row in (0, 1)
     )
     difference = compute_paired_difference(one, two)
@@ -155,22 +168,42 @@ def test_the_paired_difference_is_mean_and_standard_error_as_numpy_has_them():
 
 def test_accuracy_is_percent_and_loss_the_mean():
     result = SplitResult(
-        right=torch.tensor([True, False, True, True]), losses=torch.tensor([0.0, 2.0, 1.0, 1.0])
+        values=torch.tensor([1.0, 0.0, 1.0, 1.0]),
+        losses=torch.tensor([0.0, 2.0, 1.0, 1.0]),
+        scale=ACCURACY,
     )
     assert (result.accuracy, result.loss) == (75.0, 1.0)
+
+
+def test_lower_values_of_a_loss_like_metric_are_more_points():
+    scale = MetricScale(name="error", best=0.0, worst=4.0)
+    one, two = (
+        SplitResult(values=torch.tensor(values), losses=torch.zeros(2), scale=scale)
+        for values in ([1.0, 1.0], [2.0, 4.0])
+    )
+    assert (one.accuracy, two.accuracy) == (75.0, 25.0)
+    difference = compute_paired_difference(one, two)
+    assert (difference.points, difference.points_error) == pytest.approx((50.0, 25.0))
+
+
+def test_the_error_over_a_single_unit_is_unknown():
+    one = SplitResult(values=torch.ones(1), losses=torch.ones(1), scale=ACCURACY)
+    difference = compute_paired_difference(one, one)
+    assert (difference.points_error, difference.loss_error) == (None, None)
 
 
 @pytest.mark.parametrize("training", [True, False])
 def test_the_mode_of_the_model_is_restored(training):
     model = grow("r0c0", host=build_noisy_host).train(training)
-    validate(model, CONTROL.inputs, CONTROL.targets)
+    validate(model, CONTROL, CLASSIFICATION, ACCURACY)
     assert {module.training for module in model.modules()} == {training}
 
 
 def test_the_mode_of_the_model_is_restored_after_an_error():
     model = build_model()
+    wide = Split(inputs=CONTROL.inputs.expand(-1, 2, -1, -1), targets=CONTROL.targets)
     with pytest.raises(RuntimeError, match=r"\[50, 2, 6, 6\]"):
-        validate(model, CONTROL.inputs.expand(-1, 2, -1, -1), CONTROL.targets)
+        validate(model, wide, CLASSIFICATION, ACCURACY)
     assert model.training
 
 
@@ -178,7 +211,7 @@ def test_validation_changes_no_state_and_draws_nothing():
     model = grow(*SLOTS, host=build_noisy_host)
     before, generator = copy_state(model), torch.random.get_rng_state()
     report = model.report()
-    validate(model, CONTROL.inputs, CONTROL.targets)
+    validate(model, CONTROL, CLASSIFICATION, ACCURACY)
     assert all(torch.equal(model.state_dict()[name], before[name]) for name in before)
     assert torch.equal(torch.random.get_rng_state(), generator)
     assert model.report() == report
@@ -187,9 +220,9 @@ def test_validation_changes_no_state_and_draws_nothing():
 
 def test_a_split_larger_than_a_chunk_is_evaluated_whole():
     model = grow("r0c0")
-    inputs, targets = CONTROL.inputs.repeat(25, 1, 1, 1), CONTROL.targets.repeat(25)
-    (result,) = evaluate_variants(model, inputs, targets, [{}])
-    assert len(result.right) == len(result.losses) == 1250
+    large = Split(inputs=CONTROL.inputs.repeat(25, 1, 1, 1), targets=CONTROL.targets.repeat(25))
+    (result,) = evaluate_variants(model, large, CLASSIFICATION, ACCURACY, [{}])
+    assert len(result.values) == len(result.losses) == 1250
     assert result.accuracy == evaluate_without(model, ()).accuracy
 
 
@@ -197,7 +230,7 @@ def test_fossils_are_judged_with_every_uncommitted_seed_off():
     model = grow(*SLOTS)
     for slot_id in ("r0c0", "r0c2"):
         model.slots[slot_id].seed.stage = SeedStage.FOSSILIZED
-    committed, worth = measure_fossils(model, CONTROL.inputs, CONTROL.targets)
+    committed, worth = measure_fossils(model, CONTROL, CLASSIFICATION, ACCURACY)
     assert_same(committed, evaluate_without(model, ("r0c1",)))
     assert worth == {
         model.slots[slot_id].seed.seed_id: compute_paired_difference(

@@ -7,7 +7,8 @@ import torch
 from torch.nn import functional as F
 
 from tamiyo.contracts import LifecycleOp
-from tamiyo.engine import GrowingOptimizer, WorkCounter, read_gradients, train_epoch
+from tamiyo.engine import WorkCounter, read_gradients, train_epoch
+from tamiyo.tasks import CLASSIFICATION
 from tests.support.tasks import (
     WAIT,
     act,
@@ -15,6 +16,7 @@ from tests.support.tasks import (
     build_tiny_data,
     copy_state,
     germinate,
+    lead,
     make_member,
 )
 
@@ -22,8 +24,9 @@ from tests.support.tasks import (
 def run_epoch(model, optimizer=None, batches=None):
     return train_epoch(
         model,
-        optimizer or GrowingOptimizer(model, learning_rate=1e-2, seed_factor=1.0),
+        (optimizer or lead(model)).optimizer,
         build_tiny_data().train_batches(torch.Generator()) if batches is None else batches,
+        objective=CLASSIFICATION,
         layers=torch.Generator(),
         shadow=torch.Generator(),
         work=WorkCounter(),
@@ -42,8 +45,9 @@ def set_gradients(model, *values):
 def test_global_step_is_the_optimizer_steps_completed(monkeypatch):
     member = make_member()
     counted = []
-    adam_step = member.optimizer.adam.step
-    monkeypatch.setattr(member.optimizer.adam, "step", lambda: counted.append(adam_step()))
+    adam = member.optimizer.optimizer
+    adam_step = adam.step
+    monkeypatch.setattr(adam, "step", lambda: counted.append(adam_step()))
     assert (member.initial.epoch, member.initial.global_step) == (0, 0)
     for epoch in range(1, 6):
         measured = member.step(WAIT).measured
@@ -56,12 +60,12 @@ def test_loss_and_accuracy_are_means_over_samples_not_batches():
     model = build_model()
     batches = list(build_tiny_data().train_batches(torch.Generator()))
     assert [len(targets) for _, targets in batches] == [24, 24, 16]
-    frozen = GrowingOptimizer(model, learning_rate=1e-30, seed_factor=1.0)
+    frozen = lead(model, learning_rate=1e-30)
     result = run_epoch(model, frozen, batches)
     inputs, targets = (torch.cat(parts) for parts in zip(*batches, strict=True))
     outputs = model(inputs)
     assert result.loss == pytest.approx(F.cross_entropy(outputs, targets).item(), rel=1e-6)
-    assert result.accuracy == 100 * float((outputs.argmax(dim=1) == targets).double().mean())
+    assert result.value == float((outputs.argmax(dim=1) == targets).double().mean())
     assert result.steps == 3
 
 

@@ -162,7 +162,7 @@ def test_uncommitted_seeds_are_pruned_by_the_governor_and_moments_forgotten():
     ]
     assert {event.reason for event in sink.of(SeedPruned)} == {step.measured.rolled_back}
     assert [slot.stage for slot in step.host.slots] == [None] * 3
-    assert not member.optimizer.adam.state
+    assert not member.optimizer.optimizer.state
     member.optimizer.check_membership()
 
 

@@ -7,7 +7,8 @@ import torch
 from torch.nn import functional as F
 
 from tamiyo.contracts import Blueprint, LifecycleConfig, LifecycleOp, Style
-from tamiyo.engine import GrowingOptimizer, WorkCounter, train_epoch
+from tamiyo.engine import WorkCounter, train_epoch
+from tamiyo.tasks import CLASSIFICATION
 from tests.support.tasks import (
     WAIT,
     act,
@@ -17,6 +18,7 @@ from tests.support.tasks import (
     build_tiny_host,
     copy_state,
     germinate,
+    lead,
     make_member,
 )
 
@@ -41,8 +43,9 @@ def incubate(model, *slot_ids, **seed):
 def train(model, optimizer, batches):
     return train_epoch(
         model,
-        optimizer,
+        optimizer.optimizer,
         batches,
+        objective=CLASSIFICATION,
         layers=torch.Generator(),
         shadow=torch.Generator(),
         work=WorkCounter(),
@@ -85,7 +88,7 @@ def test_an_incubating_seed_leaves_a_whole_pass_host_alone(whole):
     alone, grown = (build_model(build_noisy_host, config=INCUBATE, whole=whole) for _ in range(2))
     incubate(grown, "r0c1")
     for model in (alone, grown):
-        optimizer = GrowingOptimizer(model, learning_rate=1e-2, seed_factor=1.0)
+        optimizer = lead(model)
         train(model, optimizer, list(build_tiny_data().train_batches(torch.Generator())))
     assert copy_state(grown.host).keys() == copy_state(alone.host).keys()
     for ours, theirs in zip(
@@ -101,7 +104,7 @@ def test_whole_passes_give_a_seed_the_gradient_that_segments_give(style):
     for whole in (False, True):
         model = build_model(config=INCUBATE, whole=whole)
         incubate(model, "r0c1", style=style)
-        train(model, GrowingOptimizer(model, learning_rate=1e-2, seed_factor=1.0), [batch])
+        train(model, lead(model), [batch])
         gradients.append([p.grad for p in model.seeds["r0c1"].parameters()])
     assert all(torch.equal(one, two) for one, two in zip(*gradients, strict=True))
 
@@ -113,7 +116,7 @@ def test_the_shadow_loss_of_a_fixed_batch_falls(blueprint):
     batch = next(build_tiny_data(64).train_batches(torch.Generator()))
     for parameter in model.host.parameters():
         parameter.requires_grad = False
-    optimizer = GrowingOptimizer(model, learning_rate=1e-2, seed_factor=1.0)
+    optimizer = lead(model)
     before = shadow_loss(model, *batch)
     train(model, optimizer, [batch] * 120)
     assert shadow_loss(model, *batch) < before - 0.02
@@ -126,7 +129,7 @@ def test_two_incubating_seeds_learn_in_one_pass():
     resume = model.execution.resume
     model.execution.resume = lambda *inputs: passes.append(inputs[1]) or resume(*inputs)
     batch = next(build_tiny_data().train_batches(torch.Generator()))
-    optimizer = GrowingOptimizer(model, learning_rate=1e-2, seed_factor=1.0)
+    optimizer = lead(model)
     result = train(model, optimizer, [batch])
     assert passes == ["r0c0"]
     assert result.gradients["r0c0"].norm > 0
@@ -144,7 +147,7 @@ def test_the_gradient_of_a_seed_is_that_of_the_composition_written_by_hand():
     composed = features + 1.0 * (seed.scale * seed.body(features))
     loss = F.cross_entropy(host.head(host.pool(composed)), targets)
     expected = torch.autograd.grad(loss, list(seed.parameters()))
-    train(model, GrowingOptimizer(model, learning_rate=1e-2, seed_factor=1.0), [(inputs, targets)])
+    train(model, lead(model), [(inputs, targets)])
     for parameter, gradient in zip(seed.parameters(), expected, strict=True):
         torch.testing.assert_close(parameter.grad, gradient, rtol=1e-5, atol=1e-8)
 
@@ -160,5 +163,5 @@ def test_an_incubating_seed_trains_in_the_presence_of_the_blended_ones():
     both = shadow_loss(model, *batch)
     torch.nn.init.constant_(model.seeds["r0c0"].scale, 0.0)
     assert shadow_loss(model, *batch) != both
-    optimizer = GrowingOptimizer(model, learning_rate=1e-2, seed_factor=1.0)
+    optimizer = lead(model)
     assert set(train(model, optimizer, [batch]).gradients) == {"r0c0", "r0c1"}

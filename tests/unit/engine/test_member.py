@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from tamiyo.contracts import (
+    ACCURACY,
     ConfigError,
     DecisionMade,
     EpochCompleted,
@@ -30,6 +31,7 @@ from tamiyo.contracts import (
 )
 from tamiyo.engine import measure_fossils
 from tamiyo.model import CommandOutcome
+from tamiyo.tasks import CLASSIFICATION
 from tests.support.tasks import (
     EAGER,
     TINY,
@@ -215,7 +217,7 @@ def test_judging_an_interrupted_member_switches_live_seeds_off():
     member = grow_everything()
     test = member._data.test
     final = member.judge()
-    committed, worth = measure_fossils(member.model, test.inputs, test.targets)
+    committed, worth = measure_fossils(member.model, test, CLASSIFICATION, ACCURACY)
     assert (final.test_accuracy, final.test_loss) == (committed.accuracy, committed.loss)
     assert final.contributions == worth
     assert list(worth) == ["r0c0-1-conv_light"]
@@ -287,8 +289,8 @@ def take_stock(member):
             len(m._forward_hooks) + len(m._forward_pre_hooks) + len(m._backward_hooks)
             for m in member.model.modules()
         ),
-        "moments": len(member.optimizer.adam.state),
-        "groups": len(member.optimizer.adam.param_groups),
+        "moments": len(member.optimizer.optimizer.state),
+        "groups": len(member.optimizer.optimizer.param_groups),
         "structures": len(member.work._per_sample),
         "tensors": sum(issubclass(type(thing), torch.Tensor) for thing in gc.get_objects()),
     }

@@ -35,7 +35,7 @@ def test_without_settings_the_task_is_the_registered_one():
 
 
 def test_an_unknown_task_is_refused():
-    with pytest.raises(UnknownNameError, match=r"task must be one of .*digits-cnn, got 'mnist'"):
+    with pytest.raises(UnknownNameError, match=r"task must be one of .*digits-cnn.*, got 'mnist'"):
         build_effective_task(RunConfig(task="mnist"))
 
 

@@ -16,24 +16,23 @@ from tamiyo.contracts import (
     UnknownNameError,
 )
 from tamiyo.engine import EngineConfig
-from tamiyo.recipes import Episode, RunConfig, compute_score, hash_config
-from tamiyo.tasks import HostRecipe, Task
-from tests.support.tasks import SLOTS, TINY, ListSink, build_tiny_data, build_tiny_host
+from tamiyo.recipes import RunConfig, build_task_episode, compute_score, hash_config
+from tests.support.tasks import (
+    TINY,
+    ListSink,
+    build_tiny_data,
+    build_tiny_host,
+    build_tiny_task,
+)
 
 CONFIG = RunConfig(task="tiny", controller="random-legal")
-TASK = Task(
-    config=TINY,
-    summary="tiny",
-    host=HostRecipe(name="cnn", arguments={}),
-    slots=SLOTS,
-    family=(),
-    load_data=build_tiny_data,
-)
+TASK = build_tiny_task()
 
 
 def build(config=CONFIG, *, sink=None, task=TASK):
     data = build_tiny_data()
-    return Episode(config, task, data, sink=sink or ListSink(), build_network=build_tiny_host)
+    sink = sink or ListSink()
+    return build_task_episode(config, task, data, sink=sink, build_network=build_tiny_host)
 
 
 def test_the_score_is_accuracy_minus_rent():
