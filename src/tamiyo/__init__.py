@@ -12,11 +12,12 @@ if TYPE_CHECKING:
     from tamiyo.controller import SignalTracker, build_controller
     from tamiyo.engine import EpochMeter, GrowingOptimizer
     from tamiyo.model import attach, detach, propose_slots, save_export
-    from tamiyo.recipes import GrowSettings, grow, grow_task
+    from tamiyo.recipes import GrowResult, GrowSettings, grow, grow_task
     from tamiyo.recipes import load_network as load
 
 __all__ = [
     "EpochMeter",
+    "GrowResult",
     "GrowSettings",
     "GrowingOptimizer",
     "SignalTracker",
@@ -32,6 +33,7 @@ __all__ = [
 
 _HOMES: Final = {
     "EpochMeter": ("tamiyo.engine", "EpochMeter"),
+    "GrowResult": ("tamiyo.recipes", "GrowResult"),
     "GrowSettings": ("tamiyo.recipes", "GrowSettings"),
     "GrowingOptimizer": ("tamiyo.engine", "GrowingOptimizer"),
     "SignalTracker": ("tamiyo.controller", "SignalTracker"),

@@ -1,0 +1,126 @@
+from __future__ import annotations
+
+from functools import partial
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+from torch.optim.lr_scheduler import StepLR
+
+from tamiyo.contracts import ConfigError, InvariantError, NullSink
+from tamiyo.engine import EngineConfig
+from tamiyo.recipes.own.preparing import (
+    GrowSettings,
+    OwnRun,
+    build_own_config,
+    build_own_trainee,
+    choose_slots,
+    copy_before_training,
+    describe_own_task,
+    load_own_data,
+)
+from tests.support.tasks import SLOTS, build_tiny_data, build_tiny_host
+
+SGD = partial(torch.optim.SGD, lr=0.1)
+SETTINGS = GrowSettings(closing_epochs=2, engine=EngineConfig(max_parameters=400))
+
+
+def load(**options):
+    tiny = build_tiny_data()
+    given = {"train": [next(iter(tiny.control))], "control": tiny.control, "test": None}
+    return load_own_data(**(given | options), loss=F.cross_entropy, metric=None)
+
+
+def describe(epochs=9):
+    return describe_own_task(build_tiny_host(), load(), epochs, SETTINGS, higher_is_better=True)
+
+
+def prepare(**options):
+    task = describe()
+    given = {
+        "config": build_own_config(task, "wait-only", 0, None, SETTINGS),
+        "task": task,
+        "data": load(),
+        "slots": SLOTS,
+        "build": partial(build_own_trainee, build_tiny_host(), SGD, None),
+        "build_twin": None,
+    }
+    return OwnRun(**(given | options))
+
+
+def test_a_task_says_what_was_measured_and_leaves_unknown_what_was_not():
+    task = describe()
+    assert task.name == "Sequential"
+    assert task.initial_loss == pytest.approx(1.1, abs=0.3)
+    assert (task.max_epochs, task.closing_epochs) == (9, 2)
+    assert (task.batch_size, task.batches_per_epoch, task.learning_rate) == (None, None, None)
+
+
+def test_a_budget_given_goes_before_that_of_the_settings():
+    task = describe()
+    build = partial(build_own_config, task, "wait-only", 3)
+    assert build(None, SETTINGS).engine.max_parameters == 400
+    assert build(200, SETTINGS).engine.max_parameters == 200
+    assert (build(None, SETTINGS).seed, build(None, SETTINGS).epochs) == (3, 9)
+
+
+def test_a_controller_of_the_users_is_recorded_by_its_name():
+    class Mine:
+        name = "mine"
+
+    assert build_own_config(describe(), Mine(), 0, None, SETTINGS).controller == "mine"
+
+
+def test_optimizer_and_scheduler_may_be_given_or_built():
+    model = nn.Linear(2, 2)
+    optimizer = SGD(model.parameters())
+    assert build_own_trainee(model, optimizer, None).optimizer is optimizer
+    trainee = build_own_trainee(model, SGD, partial(StepLR, step_size=1, gamma=0.5))
+    trainee.optimizer.step()
+    trainee.finish_epoch(1.0)
+    assert trainee.optimizer.param_groups[0]["lr"] == 0.05
+
+
+def test_only_what_can_be_trained_is_given_to_what_builds_an_optimizer():
+    model = nn.Linear(2, 2)
+    model.bias.requires_grad_(requires_grad=False)
+    (group,) = build_own_trainee(model, SGD, None).optimizer.param_groups
+    assert group["params"] == [model.weight]
+
+
+def test_a_twin_is_a_copy_of_before():
+    model = build_tiny_host()
+    build = copy_before_training(model, SGD, None)
+    before = model.block1[0].weight.detach().clone()
+    with torch.no_grad():
+        model.block1[0].weight.zero_()
+    assert torch.equal(build().network.block1[0].weight, before)
+
+
+def test_slots_are_proposed_only_where_none_are_named():
+    assert choose_slots(build_tiny_host(), ["block1"], load()) == ["block1"]
+    assert set(choose_slots(build_tiny_host(), None, load()).values()) <= {
+        "block1", "block2", "pool", "block1.1", "block2.1",
+    }  # fmt: skip
+
+
+def test_the_configuration_names_the_slots():
+    assert prepare().encode()["slots"] == SLOTS
+
+
+def test_a_twin_that_was_not_asked_for_cannot_begin():
+    with pytest.raises(InvariantError, match="got no copy of the model"):
+        prepare().begin_twin(sink=NullSink())
+
+
+def test_a_loss_that_is_no_positive_number_is_refused():
+    data = load_own_data(
+        [(torch.ones(2, 1, 6, 6), torch.zeros(2))],
+        [(torch.ones(2, 1, 6, 6), torch.zeros(2))],
+        None,
+        lambda outputs, targets: outputs.mean() * 0 - 1,
+        None,
+    )
+    with pytest.raises(ConfigError, match=r"loss on control must be a positive .* got -1"):
+        describe_own_task(build_tiny_host(), data, 9, SETTINGS, higher_is_better=True)
