@@ -17,7 +17,8 @@ from torch import Tensor, nn
 from tamiyo.contracts import InvariantError, ShapeError
 from tamiyo.model.alpha import Weights
 from tamiyo.model.attaching import unpack
-from tamiyo.model.blueprints import Topology, compose
+from tamiyo.model.blueprints import name_algorithm
+from tamiyo.model.modules import Topology, compose
 from tamiyo.model.tap import Site, map_names, tapping
 
 if TYPE_CHECKING:
@@ -289,7 +290,7 @@ def _blend(features: object, slot: SeedSlot, weights: Weights) -> object:
     if slot.seed is None:
         message = f"slot {slot.slot_id} must hold a seed to blend one in, got {slot.stage}"
         raise InvariantError(message)
-    by_algorithm = tuple((style.algorithm, alpha) for style, alpha in weights)
+    by_algorithm = tuple((name_algorithm(style.algorithm), alpha) for style, alpha in weights)
     return compose(_check_features(features, slot), slot.seed.module, by_algorithm)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from tamiyo.model.blueprints.composing import compose, name_algorithm
 from tamiyo.model.blueprints.registry import (
     BLUEPRINTS,
     BlueprintEntry,
@@ -10,6 +9,7 @@ from tamiyo.model.blueprints.registry import (
     build_seed_module,
     count_blueprint_parameters,
     count_gate_parameters,
+    name_algorithm,
 )
 from tamiyo.model.blueprints.shapes import SlotShape, Topology
 from tamiyo.model.modules import LearnedGate, SeedModule
@@ -23,7 +23,6 @@ __all__ = [
     "Topology",
     "build_gate",
     "build_seed_module",
-    "compose",
     "count_blueprint_parameters",
     "count_gate_parameters",
     "name_algorithm",

@@ -11,9 +11,17 @@ from typing import TYPE_CHECKING, Final
 import torch
 
 from tamiyo.contracts import Blueprint, InvariantError, ShapeError
-from tamiyo.model.modules import BODIES, LearnedGate, SeedModule, Topology, build_seed
+from tamiyo.model.modules import (
+    BODIES,
+    Algorithm,
+    LearnedGate,
+    SeedModule,
+    Topology,
+    build_seed,
+)
 
 if TYPE_CHECKING:
+    from tamiyo.contracts import AlphaAlgorithm
     from tamiyo.model.blueprints.shapes import SlotShape
 
 __all__ = [
@@ -23,6 +31,7 @@ __all__ = [
     "build_seed_module",
     "count_blueprint_parameters",
     "count_gate_parameters",
+    "name_algorithm",
 ]
 
 
@@ -64,6 +73,11 @@ _difference = _with_body ^ {blueprint.name for blueprint in Blueprint if bluepri
 if _difference:
     _message = f"BODIES must hold every blueprint, got a difference in {sorted(_difference)}"
     raise InvariantError(_message)
+
+
+def name_algorithm(algorithm: AlphaAlgorithm) -> Algorithm:
+    """Return what an algorithm is called where contracts are not known."""
+    return Algorithm[algorithm.name]
 
 
 def build_seed_module(blueprint: Blueprint, shape: SlotShape, *, gated: bool) -> SeedModule:

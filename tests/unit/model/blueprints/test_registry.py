@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import tamiyo.contracts
-from tamiyo.contracts import Blueprint, InvariantError, ShapeError
+from tamiyo.contracts import AlphaAlgorithm, Blueprint, InvariantError, ShapeError
 from tamiyo.model import (
     BLUEPRINTS,
     SlotShape,
@@ -17,8 +17,8 @@ from tamiyo.model import (
     count_blueprint_parameters,
     count_gate_parameters,
 )
-from tamiyo.model.blueprints import build_gate, build_seed_module, registry
-from tamiyo.model.modules import BODIES
+from tamiyo.model.blueprints import build_gate, build_seed_module, name_algorithm, registry
+from tamiyo.model.modules import BODIES, Algorithm
 from tests.support.hosts import CONV_BLUEPRINTS
 
 EXTENTS = {Topology.CNN: (4, 4), Topology.SEQUENCE: (5,), Topology.VECTOR: ()}
@@ -120,3 +120,7 @@ def test_every_row_says_what_it_computes_where_it_fits(topology):
         summary = BLUEPRINTS[blueprint].summaries[topology]
         assert summary == BODIES[topology][blueprint.name].summary
     assert BLUEPRINTS[Blueprint.NOOP].summaries[topology]
+
+
+def test_every_algorithm_has_its_name_where_contracts_are_not_known():
+    assert {name_algorithm(algorithm) for algorithm in AlphaAlgorithm} == set(Algorithm)
