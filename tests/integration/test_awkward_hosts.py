@@ -20,6 +20,7 @@ from tests.support.awkward_hosts import (
     Classifier,
     Decoder,
     Encoder,
+    Padded,
     Recurrent,
     Uncopyable,
     build_answering,
@@ -32,6 +33,7 @@ from tests.support.awkward_hosts import (
     compiled_inside,
     draw,
     draw_ids,
+    draw_padded,
     freeze,
     hooked,
     named_twice,
@@ -43,7 +45,7 @@ IMAGES = draw(4, 1, 6, 6)
 VECTORS = draw(4, 6)
 SERIES = draw(4, 7, 5)
 TOKENS = draw_ids(4, 7)
-
+PADDED = draw_padded()
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -84,6 +86,8 @@ WORKS = [
     Case("LSTM, slot behind it", Recurrent, SERIES, ("act",)),
     Case("fast path", Encoder, draw(4, 7, 8), ("encoder.layers.0", "encoder.layers.1")),
     Case("fast path, whole encoder", Encoder, draw(4, 7, 8), ("encoder",)),
+    Case("padded, whole encoder", Padded, PADDED, ("embed", "encoder")),
+    Case("padded", lambda: Padded(is_packed=False), [*PADDED], ("encoder.layers.1", "embed")),
     Case("named inputs", build_answering, {"inputs": VECTORS, "labels": None}, ("body",)),
     Case("outputs in a dataclass", build_answering, (VECTORS,), ("body",)),
     Case("two inputs", build_two_inputs, (VECTORS, VECTORS + 1), ("mix",)),
@@ -169,6 +173,7 @@ REFUSED = [
         ("encoder.layers.0.linear1",),
         "got a pass in evaluation mode that does not call it",
     ),
+    Case("nested tensors", Padded, PADDED, ("encoder.layers.1",), "got a nested tensor in eval"),
     Case("shared module", Again, VECTORS, ("second",), "must run once per pass, got 2 runs"),
     Case(
         "activation checkpointing",

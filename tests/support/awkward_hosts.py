@@ -20,6 +20,7 @@ __all__ = [
     "Classifier",
     "Decoder",
     "Encoder",
+    "Padded",
     "Recurrent",
     "Uncopyable",
     "build_answering",
@@ -32,6 +33,7 @@ __all__ = [
     "compiled_inside",
     "draw",
     "draw_ids",
+    "draw_padded",
     "freeze",
     "hooked",
     "named_twice",
@@ -45,6 +47,12 @@ def draw(*shape, seed=3):
 
 def draw_ids(*shape, ids=11, seed=3):
     return torch.randint(ids, shape, generator=build_seeded(seed))
+
+
+def draw_padded():
+    """Token ids and a mask that is true where a sequence has ended."""
+    lengths = torch.tensor([[7], [5], [6], [3]])
+    return draw_ids(4, 7), torch.arange(7) >= lengths
 
 
 class Called(nn.Module):
@@ -125,6 +133,23 @@ class Encoder(nn.Module):
         if self.transpose:
             features = features.transpose(0, 1)
         return self.head(self.encoder(features).mean(dim=0 if self.transpose else 1))
+
+
+class Padded(nn.Module):
+    """An encoder of padded sequences; in evaluation mode PyTorch packs them unless told not to."""
+
+    def __init__(self, *, is_packed=True):
+        super().__init__()
+        layer = nn.TransformerEncoderLayer(8, 2, 16, batch_first=True)
+        self.embed = nn.Embedding(11, 8)
+        self.encoder = nn.TransformerEncoder(layer, 2, enable_nested_tensor=is_packed)
+        self.head = nn.Linear(8, 3)
+
+    def forward(self, ids, mask):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # nested tensors are a prototype to PyTorch, and used
+            features = self.encoder(self.embed(ids), src_key_padding_mask=mask)
+        return self.head(features).mean(dim=1)
 
 
 class Recurrent(nn.Module):

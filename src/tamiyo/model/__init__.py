@@ -17,6 +17,7 @@ from tamiyo.model.execution import Overrides
 from tamiyo.model.export import (
     GROWTH_FORMAT,
     Fossil,
+    check_exportable,
     detach,
     graft,
     list_fossils,
@@ -47,6 +48,7 @@ __all__ = [
     "Weights",
     "attach",
     "call_host",
+    "check_exportable",
     "count_blueprint_parameters",
     "count_gate_parameters",
     "count_trainable",

@@ -12,6 +12,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol, cast
 
+import torch
 from torch import Tensor, nn
 
 from tamiyo.contracts import InvariantError, ShapeError
@@ -75,6 +76,9 @@ class Execution(Protocol):
     def call(self, args: tuple[object, ...], kwargs: Mapping[str, object]) -> object:
         """Run the network as it is on what the host would be called with."""
 
+    def take_pass(self) -> bool:
+        """Say whether anything ran with gradients switched on since this was last asked."""
+
 
 def build_execution(
     host: nn.Module, slots: Mapping[str, SeedSlot], order: Sequence[str]
@@ -110,6 +114,7 @@ class _WholePassExecution:
         names = map_names(host)
         self._sites = {slot_id: Site(host, names[slot.path]) for slot_id, slot in slots.items()}
         self.order = tuple(order)
+        self._has_run = False
 
     def run(self, inputs: object, capture: str | None = None) -> tuple[object, Tensor | None]:
         visits = self._visit({}, capture=capture)
@@ -127,6 +132,16 @@ class _WholePassExecution:
 
     def call(self, args: tuple[object, ...], kwargs: Mapping[str, object]) -> object:
         return self._pass(args, kwargs, self._visit({}))
+
+    def take_pass(self) -> bool:
+        has_run, self._has_run = self._has_run, False
+        return has_run
+
+    def note_pass(self) -> None:
+        """Remember a pass that may be learned from."""
+        # A flag, not a counter: a compiled model would be compiled anew for every count.
+        if torch.is_grad_enabled():
+            self._has_run = True
 
     def _visit(
         self,
@@ -149,6 +164,7 @@ class _WholePassExecution:
         kwargs: Mapping[str, object],
         visits: Mapping[str, _Visit],
     ) -> object:
+        self.note_pass()
         if not visits:
             return self._host(*args, **kwargs)
         with tapping((self._sites[slot_id], visit) for slot_id, visit in visits.items()):
@@ -192,7 +208,7 @@ class _Visit:
 class _SegmentedExecution:
     """Runs an ``nn.Sequential`` child by child where that saves work, else in whole passes.
 
-    Features that are used twice are cloned first: the child that follows may work in place.
+    Features it is given are cloned first: the child that follows may work in place on them.
     """
 
     def __init__(
@@ -215,11 +231,15 @@ class _SegmentedExecution:
     def call(self, args: tuple[object, ...], kwargs: Mapping[str, object]) -> object:
         return self._whole.call(args, kwargs)
 
+    def take_pass(self) -> bool:
+        return self._whole.take_pass()
+
     def resume(
         self, inputs: object, slot_id: str, features: Tensor, overrides: Overrides
     ) -> object:
         if not self.shares_prefix:
             return self._whole.resume(inputs, slot_id, features, overrides)
+        self._whole.note_pass()
         first = next(index for index, slot in self._slots.items() if slot.slot_id == slot_id)
         current: object = features.clone()
         for index, child in enumerate(self._host):
@@ -234,6 +254,7 @@ class _SegmentedExecution:
         args, kwargs = unpack(inputs)
         if kwargs or len(args) != 1 or not self.shares_prefix:
             return self._whole.run_variants(inputs, variants)
+        self._whole.note_pass()
         outputs: dict[int, object] = {}
         self._branch(0, args[0], variants, list(range(len(variants))), outputs)
         return [outputs[index] for index in range(len(variants))]
@@ -259,9 +280,11 @@ class _SegmentedExecution:
         for member in members:
             weights = variants[member].get(slot.slot_id, slot.weights)
             groups.setdefault(weights, []).append(member)
-        for weights, group in groups.items():
-            own = cast("Tensor", features).clone() if len(groups) > 1 else features
-            self._branch(step + 1, _blend(own, slot, weights), variants, group, outputs)
+        # Blending makes new features. Those without a seed are handed on as they are, and what
+        # follows may work in place on them: they come last.
+        for weights in sorted(groups, key=bool, reverse=True):
+            blended = _blend(features, slot, weights)
+            self._branch(step + 1, blended, variants, groups[weights], outputs)
 
 
 def _is_plain(host: nn.Module) -> bool:

@@ -62,9 +62,9 @@ def attach(
         host: Any module; it stays as it is and keeps its parameters, names and mode.
         slots: Slot id (``r0c0`` ...) to the path of the module whose output the slot is; or paths
             alone, which get the ids ``r0c0``, ``r0c1`` and so on in their order.
-        example: A batch for the host: a tuple for positional arguments, a mapping for keyword
-            arguments, anything else is the single argument. Two samples or more show where the
-            batch axis is, token ids that differ whether positions see later ones.
+        example: A batch for the host: a tuple or list for positional arguments, a mapping for
+            keyword arguments, anything else is the single argument. Two samples or more show where
+            the batch axis is, token ids that differ whether positions see later ones.
         generator: Owned generator that new seeds draw their initial weights from; by default a new
             one with seed 0.
         config: Thresholds and clocks of a seed's life.

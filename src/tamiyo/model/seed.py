@@ -109,7 +109,7 @@ class Seed:
 
         Args:
             stage: The stage to enter.
-            control_accuracy: Last measured control accuracy, percent; remembered when blending
+            control_accuracy: Last measured control accuracy, points; remembered when blending
                 begins.
 
         Raises:
@@ -128,7 +128,7 @@ class Seed:
 
         Args:
             measured: The epoch's measurements.
-            control_accuracy: Control accuracy of the whole network, percent.
+            control_accuracy: Control accuracy of the whole network, points.
         """
         self.age_epochs += 1
         self.epochs_in_stage += 1

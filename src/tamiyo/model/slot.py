@@ -87,7 +87,7 @@ class SeedSlot:
         """Take the seed to its next stage before commitment; blending starts its first ramp.
 
         Args:
-            control_accuracy: Last measured control accuracy, percent.
+            control_accuracy: Last measured control accuracy, points.
         """
         seed = self._living()
         if seed.stage == SeedStage.GERMINATED:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from tamiyo.contracts import ArtifactError
+from torch import nn
+
+from tamiyo.contracts import ArtifactError, ConfigError, TamiyoError
 from tamiyo.model import load_export
 from tamiyo.recipes.run_folder import RunFolder
 from tamiyo.tasks import HostRecipe, build_host
@@ -13,9 +15,9 @@ from tamiyo.tasks import HostRecipe, build_host
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from torch import nn
-
 __all__ = ["load_network"]
+
+_RULE: Final = "build_host must be a function without arguments that builds the bare host"
 
 
 def load_network(
@@ -34,15 +36,43 @@ def load_network(
     Raises:
         ArtifactError: If the export is missing, truncated, altered or of another format, or its
             host is none that Tamiyo can build.
-        ConfigError: If the host's arguments are refused.
+        ConfigError: If the host's arguments are refused, or ``build_own_host`` is no function that
+            builds a module.
     """
     folder = Path(folder)
     export = RunFolder(folder).export
 
     def build(host: Mapping[str, object]) -> nn.Module:
-        return _build_exported_host(host) if build_own_host is None else build_own_host()
+        return _build_exported_host(host) if build_own_host is None else _call(build_own_host)
 
     return load_export(export if export.is_dir() else folder, build)
+
+
+def _call(build_own_host: Callable[[], nn.Module]) -> nn.Module:
+    """Build a host of the user's own.
+
+    Raises:
+        ConfigError: If that is no function that can do it.
+        TamiyoError: If it is one that loads an export, which refuses.
+    """
+    if isinstance(build_own_host, nn.Module) or not callable(build_own_host):
+        message = (
+            f"{_RULE}, got {type(build_own_host).__name__}: give the function, as in "
+            "tamiyo.load(folder, build_model)"
+        )
+        raise ConfigError(message)
+    try:
+        host = build_own_host()
+    except TamiyoError:
+        raise
+    except Exception as error:
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        message = f"{_RULE}, got {reason}: call it by itself to see where"
+        raise ConfigError(message) from error
+    if not isinstance(host, nn.Module):
+        message = f"{_RULE}, got one that returns {type(host).__name__}: return the bare model"
+        raise ConfigError(message)
+    return host
 
 
 def _build_exported_host(host: Mapping[str, object]) -> nn.Module:

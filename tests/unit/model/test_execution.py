@@ -315,3 +315,22 @@ def test_inputs_come_packed(inputs):
     plain = model(draw(6, 1, 8, 8))
     assert torch.equal(model.execution.run(inputs)[0], plain)
     assert torch.equal(model.execution.run_variants(inputs, [{}])[0], plain)
+
+
+@pytest.mark.parametrize("wrap", [False, True])
+def test_every_pass_with_gradients_is_told_of_once(wrap):
+    model, inputs = build_model(wrap=wrap), build_batch()[0]
+    execution = model.execution
+    features = execution.run(inputs, capture="r0c0")[1]
+    passes = (
+        lambda: model(inputs),
+        lambda: execution.run(inputs),
+        lambda: execution.resume(inputs, "r0c0", features, {}),
+        lambda: execution.run_variants(inputs, [{}, {}]),
+    )
+    for run in passes:
+        run()
+        assert (execution.take_pass(), execution.take_pass()) == (True, False)
+        with torch.no_grad():
+            run()
+        assert not execution.take_pass()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
+from typing import cast
 
 from torch import Tensor, nn
 
@@ -15,8 +16,9 @@ def call_host(host: nn.Module, inputs: object) -> object:
 
     Args:
         host: A host, a model on one, or a network detached from one.
-        inputs: A tuple for positional arguments, a mapping for keyword arguments; anything else,
-            named tuples too, is the single argument.
+        inputs: A tuple or a list for positional arguments, a mapping for keyword arguments;
+            anything else, named tuples too, is the single argument. A host whose one argument is a
+            list or a tuple gets it in a tuple of its own, ``(items,)``.
 
     Returns:
         Whatever the host returns.
@@ -31,8 +33,9 @@ def call_host(host: nn.Module, inputs: object) -> object:
 
 def unpack(inputs: object) -> tuple[tuple[object, ...], dict[str, object]]:
     """Split packed inputs into positional and keyword arguments; see :func:`call_host`."""
-    if type(inputs) is tuple:  # a named tuple, such as a PackedSequence, is one argument
-        return inputs, {}
+    # A DataLoader makes a list of every tuple. A named one, as PackedSequence is, is one argument.
+    if type(inputs) in {tuple, list}:
+        return tuple(cast("Sequence[object]", inputs)), {}
     if isinstance(inputs, Mapping):
         return (), dict(inputs)
     return (inputs,), {}
@@ -54,14 +57,16 @@ def map_tensors(value: object, change: Callable[[Tensor], Tensor]) -> object:
 def list_tensors(value: object) -> list[Tensor]:
     """List the tensors in a host's inputs or outputs, in their order.
 
-    Looks into tuples, lists, mappings, dataclasses and the attributes of any other object.
+    Looks into tuples, lists, mappings, dataclasses and the attributes of any other object. Nested
+    tensors, which have no shape, are left out.
     """
     return list(_walk(value, set()))
 
 
 def _walk(value: object, seen: set[int]) -> Iterator[Tensor]:
     if isinstance(value, Tensor):
-        yield value
+        if not value.is_nested:
+            yield value
     elif id(value) not in seen:
         seen.add(id(value))
         for item in _list_parts(value):

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from tamiyo.model.tap import Change
 
 _UNSEEN: Final = "a pass in evaluation mode that does not call it: name a module around it"
+_NESTED: Final = (
+    "a nested tensor in evaluation mode: build the nn.TransformerEncoder with "
+    "enable_nested_tensor=False, or name the encoder itself"
+)
 _CHANGED: Final = "outputs that differ once it is wrapped"
 _UNREACHED: Final = (
     "no gradient: its output is under no_grad, detached or unused; name a later module"
@@ -85,17 +89,20 @@ def _wrap(trial: Trial, paths: Sequence[str], bare: Reading) -> dict[str, str]:
         RuntimeError: If the outputs change all the same, for one of several modules.
     """
     runs: Counter[str] = Counter()
+    nested: set[str] = set()
 
     def counting(path: str) -> Change:
         def count(output: object) -> object:
-            runs[path] += isinstance(output, Tensor) and not output.is_nested
+            if isinstance(output, Tensor):
+                runs[path] += 1
+                nested.update([path] if output.is_nested else [])
             return output
 
         return count
 
     with torch.no_grad():
         outputs = list_tensors(trial.run({path: counting(path) for path in paths}))
-    unseen = {path: _UNSEEN for path in paths if runs[path] != 1}
+    unseen = {path: _UNSEEN for path in paths if runs[path] != 1} | dict.fromkeys(nested, _NESTED)
     # A host that draws from elsewhere than PyTorch differs from itself, which proves nothing.
     if (
         not unseen

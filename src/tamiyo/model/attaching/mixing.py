@@ -102,10 +102,16 @@ def measure_mixing(trial: Trial, whole: Reading, chosen: Sequence[Tensor], axis:
         for half in halves
     )
     outputs = zip(whole.outputs, later.outputs, earlier.outputs, strict=False)
-    in_outputs = [_compare(*tensors, axis=axis, length=length) for tensors in outputs]
+    # Outputs may have positions on another axis, as cross-entropy wants them: [B, C, T].
+    in_outputs = [
+        _compare(*tensors, axis=place, length=length)
+        for tensors in outputs
+        for place in ((0,) if axis == 0 else range(1, tensors[0].dim()))
+    ]
     in_modules = {
         path: _compare(tensor, later.modules[path], earlier.modules[path], axis=axis, length=length)
         for path, tensor in whole.modules.items()
+        if path in later.modules and path in earlier.modules
     }
     return MixingMap(
         [mixing for mixing in in_outputs if mixing is not None],
@@ -149,7 +155,7 @@ def _compare(
         return None
     size, middle = whole.shape[axis], length // 2
     margin = abs(size - length)  # where a position was put before or taken away, halves are shifted
-    if margin > axis or not margin < middle < size - margin:
+    if margin > min(axis, 1) or not margin < middle < size - margin:
         return None
     return Mixing(
         backward=_is_changed(whole, later, axis, (0, middle - margin)),

@@ -122,7 +122,7 @@ def observe(trial: Trial) -> Observation:
         except FAILURES as error:
             message = (
                 f"example must be what the host is called with, got {quote(error)}: give a tensor, "
-                "a tuple of positional or a mapping of keyword arguments"
+                "a tuple or list of positional or a mapping of keyword arguments"
             )
             raise ShapeError(message) from None
     return watcher.finish(outputs)
@@ -157,10 +157,11 @@ class _Watcher:
                 if parameter.is_floating_point()
             ]
             self._work += bool(own)
-            tensor = output if isinstance(output, Tensor) else None
+            is_nested = isinstance(output, Tensor) and output.is_nested
+            tensor = output if isinstance(output, Tensor) and not is_nested else None
             sighting = Sighting(
                 path=path,
-                kind=type(output).__name__,
+                kind="a nested tensor" if is_nested else type(output).__name__,
                 shape=None if tensor is None else tuple(tensor.shape),
                 dtype=None if tensor is None else tensor.dtype,
                 device=None if tensor is None else tensor.device,

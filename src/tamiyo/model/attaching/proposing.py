@@ -15,6 +15,7 @@ from tamiyo.model.attaching.probing import Finding, examine
 from tamiyo.model.attaching.refusals import check_host, find_wrapper_refusal
 from tamiyo.model.attaching.trial import Trial
 from tamiyo.model.blueprints import Topology
+from tamiyo.model.modules import StandIn
 
 __all__ = ["ModuleReport", "describe_host", "propose_slots"]
 
@@ -90,6 +91,8 @@ def propose_slots(
     host: nn.Module, example: object, *, count: int = _DEFAULT_COUNT
 ) -> dict[str, str]:
     """Propose places for slots: ends of the host's stages, evenly spread over its depth.
+
+    Of seeds that have grown in the host already, the place behind them may be proposed again.
 
     Args:
         host: The host; it is not changed.
@@ -175,7 +178,7 @@ def _list_ends(survey: _Survey) -> list[str]:
     last: dict[int, list[str]] = {}
     order = sorted(survey.findings, key=lambda path: survey.findings[path].index)
     for path in order:
-        if survey.findings[path].probe is not None:
+        if survey.findings[path].probe is not None and not _is_in_growth(survey.host, path):
             sighting = survey.observation.first(path)
             if 0 < sighting.work < survey.observation.work and not sighting.is_final:
                 last.setdefault(sighting.work, []).append(path)
@@ -201,7 +204,24 @@ def _is_normalized_next(survey: _Survey, path: str) -> bool:
 
 
 def _is_compound(survey: _Survey, path: str) -> bool:
-    return any(survey.host.get_submodule(path).children())
+    module = survey.host.get_submodule(path)
+    while isinstance(module, StandIn):
+        module = module.host_module
+    return any(module.children())
+
+
+def _is_in_growth(host: nn.Module, path: str) -> bool:
+    """Say whether a module belongs to earlier growth, which is one place as a whole.
+
+    What an earlier seed consists of does, and the module right before it.
+    """
+    names = path.split(".")
+    parents = [host.get_submodule(".".join(names[:depth])) for depth in range(len(names))]
+    return any(
+        names[depth] != "host_module" or depth + 1 == len(names)
+        for depth, parent in enumerate(parents)
+        if isinstance(parent, StandIn)
+    )
 
 
 def _outermost(paths: Sequence[str]) -> list[str]:

@@ -26,7 +26,8 @@ def check_host(host: nn.Module) -> None:
         ShapeError: If it is wrapped, scripted or compiled.
     """
     if not isinstance(host, nn.Module):
-        message = f"host must be an nn.Module, got {type(host).__name__}"
+        found = f"the class {host.__name__}" if isinstance(host, type) else type(host).__name__
+        message = f"host must be an nn.Module, got {found}: give the network itself, already built"
         raise ConfigError(message)
     refusal = find_wrapper_refusal(host, "")
     if refusal is not None:

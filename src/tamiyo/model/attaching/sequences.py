@@ -104,7 +104,9 @@ class SequenceFlow:
                 return True
             if any(mixing.is_any for mixing in level):
                 return False
-        has_positions = any(abs(shape[1] - self.length) <= 1 for shape in self.output_shapes)
+        has_positions = any(
+            abs(size - self.length) <= 1 for shape in self.output_shapes for size in shape[1:]
+        )
         return has_positions or not self.output_shapes
 
 

@@ -45,8 +45,8 @@ class Reading:
     """What came of one pass.
 
     Attributes:
-        outputs: The tensors in the host's outputs.
-        modules: Path of a module to what it put out.
+        outputs: The tensors in the host's outputs, nested ones left out.
+        modules: Path of a module to what it put out, unless that was nested.
     """
 
     outputs: Sequence[Tensor]
@@ -124,7 +124,8 @@ class Trial:
 
         def reading(path: str) -> Change:
             def note(output: object) -> object:
-                read[path] = list_tensors(output)[0].clone()  # the host may go on to work in place
+                # Copied, since the host may go on to work in place.
+                read.update((path, tensor.clone()) for tensor in list_tensors(output)[:1])
                 return output
 
             return note

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from tamiyo.contracts import ArtifactError
 from tamiyo.model.blueprints import name_algorithm
-from tamiyo.model.export.grown import detach, list_fossils
+from tamiyo.model.export.grown import detach, list_fossils, order_for_growth
 from tamiyo.model.host import count_trainable
 from tamiyo.model.modules import (
     DTYPES,
@@ -37,48 +37,86 @@ if TYPE_CHECKING:
     from tamiyo.model.export.grown import Fossil
     from tamiyo.model.host import TamiyoModel
 
-__all__ = ["load_export", "save_export", "write_atomically"]
+__all__ = ["check_exportable", "load_export", "save_export", "write_atomically"]
 
 _CODE_FOLDER: Final = "network"
 _DTYPE_NAMES: Final = {dtype: name for name, dtype in DTYPES.items()}
 
 
-def save_export(model: TamiyoModel, folder: Path, *, host: Mapping[str, object]) -> None:
+def check_exportable(host: nn.Module) -> None:
+    """Refuse a host whose state an export cannot hold; training and growing change nothing there.
+
+    Args:
+        host: The host, bare or with slots.
+
+    Raises:
+        ArtifactError: If its state is more than plain tensors of common dtypes.
+    """
+    for name, value in host.state_dict().items():
+        if not isinstance(value, Tensor) or value.layout != torch.strided:
+            message = (
+                "state of the host must be plain tensors to be exported, got "
+                f"{type(value).__name__} {name}: keep it out of the host's state_dict"
+            )
+            raise ArtifactError(message)
+        if value.dtype not in _DTYPE_NAMES:
+            message = (
+                f"tensors of the host must be of a common dtype to be exported, got {value.dtype} "
+                f"for {name}: keep it in real numbers, or out of the host's state_dict"
+            )
+            raise ArtifactError(message)
+
+
+def save_export(
+    model: TamiyoModel, folder: Path | str, *, host: Mapping[str, object] | None = None
+) -> None:
     """Write the committed network of a model.
+
+    Written are its parameters and buffers, those that are no part of its ``state_dict`` too as far
+    as they are plain tensors of common dtypes. What it keeps in other attributes is left to the
+    code that builds the host again.
 
     Args:
         model: The model; uncommitted seeds are left out.
-        folder: Existing folder to write the two files and the folder of code into.
-        host: How the host is built, as JSON values; handed to the builder when loading.
+        folder: Folder to write the two files and the folder of code into; made if it is not there.
+        host: How the host is built, as JSON values; handed to the builder when loading. If not
+            given, the name of its class.
 
     Raises:
-        ArtifactError: If the network's state is more than plain tensors.
+        ArtifactError: If the network cannot be exported, as :func:`check_exportable` says, or the
+            folder cannot be written.
+        ConfigError: If ``model`` is no model.
     """
     network = detach(model)
-    tensors = _collect_tensors(network)
+    check_exportable(network)
+    state: dict[str, Tensor] = {name: value.cpu() for name, value in network.state_dict().items()}
+    others = _list_non_persistent(network, state)
     # Cloned, since safetensors refuses tensors that share memory, as tied weights do.
     weights = save_tensors(
         {
             name: tensor.clone(memory_format=torch.contiguous_format)
-            for name, tensor in tensors.items()
+            for name, tensor in {**state, **others}.items()
         }
     )
+    kind = type(model.host)
+    name = {"class": f"{kind.__module__}.{kind.__qualname__}"}
     recipe: dict[str, object] = {
         "format": GROWTH_FORMAT,
-        "host": dict(host),
+        "host": json.loads(json.dumps(name if host is None else dict(host))),
         "host_parameters": model.host_parameters,
         "parameters": count_trainable(network),
-        "fossils": [_encode_fossil(fossil) for fossil in list_fossils(model)],
-        "strides": _find_strides(tensors),
+        "fossils": [_encode_fossil(fossil) for fossil in order_for_growth(list_fossils(model))],
+        "non_persistent": sorted(others),
+        "strides": _find_strides(state),
         "weights_sha256": hashlib.sha256(weights).hexdigest(),
     }
     recipe["recipe_sha256"] = digest_recipe(recipe)
-    write_atomically(folder / WEIGHTS_FILE, weights)
-    _copy_code(folder / _CODE_FOLDER)
-    write_atomically(folder / RECIPE_FILE, json.dumps(recipe, indent=2).encode() + b"\n")
+    _write(Path(folder), weights, json.dumps(recipe, indent=2).encode() + b"\n")
 
 
-def load_export(folder: Path, build_host: Callable[[Mapping[str, object]], nn.Module]) -> nn.Module:
+def load_export(
+    folder: Path | str, build_host: Callable[[Mapping[str, object]], nn.Module]
+) -> nn.Module:
     """Build a grown network again, without the run that grew it.
 
     The copy of the code in the export is not read; where Tamiyo is not installed, it does the same.
@@ -111,17 +149,24 @@ def write_atomically(path: Path, content: bytes) -> None:
     partial.replace(path)
 
 
-def _collect_tensors(network: nn.Module) -> dict[str, Tensor]:
-    tensors: dict[str, Tensor] = {}
-    for name, value in network.state_dict().items():
-        if not isinstance(value, Tensor) or value.layout != torch.strided:
-            message = f"state of the host must be plain tensors, got {type(value).__name__} {name}"
-            raise ArtifactError(message)
-        if value.dtype not in _DTYPE_NAMES:
-            message = f"tensors of the host must be of a common dtype, got {value.dtype} for {name}"
-            raise ArtifactError(message)
-        tensors[name] = value.cpu()
-    return tensors
+def _list_non_persistent(network: nn.Module, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """List the buffers outside the state that an export can hold: training may change them too."""
+    return {
+        name: buffer.cpu()
+        for name, buffer in network.named_buffers(remove_duplicate=False)
+        if name not in state and buffer.layout == torch.strided and buffer.dtype in _DTYPE_NAMES
+    }
+
+
+def _write(folder: Path, weights: bytes, recipe: bytes) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_atomically(folder / WEIGHTS_FILE, weights)
+        _copy_code(folder / _CODE_FOLDER)
+        write_atomically(folder / RECIPE_FILE, recipe)
+    except OSError as error:
+        message = f"folder of an export must be writable, got {folder}: {error.strerror}"
+        raise ArtifactError(message) from None
 
 
 def _find_strides(tensors: Mapping[str, Tensor]) -> dict[str, list[int]]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from tamiyo.contracts import AlphaAlgorithm, Blueprint, SeedStage, Style
+from tamiyo.contracts import AlphaAlgorithm, Blueprint, ConfigError, SeedStage, Style
 from tamiyo.model.blueprints import SlotShape, build_seed_module, name_algorithm
+from tamiyo.model.host import TamiyoModel
 from tamiyo.model.modules import grow_module
 from tamiyo.model.randomness import drawing_from
 
@@ -17,10 +18,9 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
-    from tamiyo.model.host import TamiyoModel
     from tamiyo.model.modules import SeedModule
 
-__all__ = ["Fossil", "detach", "graft", "list_fossils"]
+__all__ = ["Fossil", "detach", "graft", "list_fossils", "order_for_growth"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +34,7 @@ class Fossil:
         blueprint: What it is built from.
         style: How it is composed.
         alpha: Its influence, in (0, 1].
-        shape: Shape of the features it works on.
+        shape: Shape of the features it works on, and dtype of its parameters.
     """
 
     slot_id: str
@@ -56,7 +56,8 @@ def list_fossils(model: TamiyoModel) -> tuple[Fossil, ...]:
             blueprint=slot.seed.blueprint,
             style=slot.seed.schedule.style,
             alpha=slot.seed.schedule.alpha,
-            shape=slot.shape,
+            # The model may have been cast since its slots were probed.
+            shape=replace(slot.shape, dtype=slot.seed.module.scale.dtype),
         )
         for slot in model.slots.values()
         if slot.seed is not None and slot.seed.stage == SeedStage.FOSSILIZED
@@ -70,14 +71,23 @@ def detach(model: TamiyoModel) -> nn.Module:
 
     Returns:
         A plain module: the host's code with a ``GrownModule`` wherever a seed was committed.
+
+    Raises:
+        ConfigError: If ``model`` is no model.
     """
+    if not isinstance(model, TamiyoModel):
+        message = (
+            f"model must be a TamiyoModel, as attach returns, got {type(model).__name__}: what was "
+            "detached or grown already is the network itself"
+        )
+        raise ConfigError(message)
     network = copy.deepcopy(model.host)
     modules = {
         slot_id: copy.deepcopy(slot.seed.module)
         for slot_id, slot in model.slots.items()
         if slot.seed is not None
     }
-    for fossil in _deepest_first(list_fossils(model)):
+    for fossil in order_for_growth(list_fossils(model)):
         _wrap(network, fossil, modules[fossil.slot_id])
     return network
 
@@ -93,7 +103,7 @@ def graft(host: nn.Module, fossils: Iterable[Fossil], generator: torch.Generator
     Returns:
         The network; at birth it computes what the host computes.
     """
-    for fossil in _deepest_first(fossils):
+    for fossil in order_for_growth(fossils):
         gated = fossil.style.algorithm == AlphaAlgorithm.GATE
         with drawing_from(generator):
             module = build_seed_module(fossil.blueprint, fossil.shape, gated=gated)
@@ -101,8 +111,8 @@ def graft(host: nn.Module, fossils: Iterable[Fossil], generator: torch.Generator
     return host
 
 
-def _deepest_first(fossils: Iterable[Fossil]) -> list[Fossil]:
-    """Order fossils so that wrapping one does not move the path of another."""
+def order_for_growth(fossils: Iterable[Fossil]) -> list[Fossil]:
+    """Order fossils from the deepest on, so that putting one in does not move another's path."""
     return sorted(fossils, key=lambda fossil: (-fossil.path.count("."), fossil.path))
 
 

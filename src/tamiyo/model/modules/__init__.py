@@ -6,7 +6,7 @@ copy of it, named ``network``, which builds the grown network where Tamiyo is no
     import sys
     sys.path.insert(0, "path/of/the/export")
     import network
-    grown = network.load(build_host)
+    grown = network.load("path/of/the/export", build_host)
 """
 
 from __future__ import annotations

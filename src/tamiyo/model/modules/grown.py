@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from torch import nn
+
 from .seed_module import Algorithm, SeedModule, compose
 from .stand_in import StandIn
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import Tensor
 
 __all__ = ["GrownModule", "grow_module"]
 
@@ -29,8 +31,8 @@ class GrownModule(StandIn):
         self, host_module: nn.Module, grown_seed: SeedModule, algorithm: Algorithm, alpha: float
     ) -> None:
         super().__init__(host_module)
-        # Not by assignment, which would set it on the host's module.
-        self.add_module("grown_seed", grown_seed.train(host_module.training))
+        # Past the stand-in, which would set it on the host's module, one that may have grown, too.
+        nn.Module.__setattr__(self, "grown_seed", grown_seed.train(host_module.training))
         self._weights = ((algorithm, alpha),)
 
     def forward(self, *inputs: object, **options: object) -> Tensor:

@@ -47,14 +47,12 @@ class LoadError(Exception):
     """An export is missing, truncated, altered or of another format, or the host is another."""
 
 
-def load(
-    build_host: Callable[[], nn.Module], folder: Path = Path(__file__).parent.parent
-) -> nn.Module:
-    """Build the grown network of the export this code was copied into.
+def load(folder: Path | str, build_host: Callable[[], nn.Module]) -> nn.Module:
+    """Build the grown network of an export, where Tamiyo need not be.
 
     Args:
+        folder: The export, whether this code is the copy in it or in another one of its format.
         build_host: Builds the bare host as it was before anything grew; its weights do not matter.
-        folder: Another export of the same format to load.
 
     Returns:
         The network on the CPU, in evaluation mode; its outputs equal the exported ones bit for bit
@@ -64,7 +62,7 @@ def load(
 
 
 def load_network(
-    folder: Path, build_host: Callable[[Mapping[str, object]], nn.Module]
+    folder: Path | str, build_host: Callable[[Mapping[str, object]], nn.Module]
 ) -> nn.Module:
     """Build the grown network of an export.
 
@@ -79,6 +77,7 @@ def load_network(
         LoadError: If a file is missing, truncated, altered or of another format, or the host
             built is not the exported one.
     """
+    folder = Path(folder)
     recipe = _read_recipe(folder / RECIPE_FILE)
     weights = _read_weights(folder / WEIGHTS_FILE, recipe["weights_sha256"])
     with torch.random.fork_rng(devices=[]):  # the weights drawn here are all replaced
@@ -87,9 +86,9 @@ def load_network(
             for fossil in recipe["fossils"]:
                 _grow(network, fossil)
             _check_types(network, weights)
-            network.load_state_dict(weights)
+            _fill(network, weights, recipe["non_persistent"])
             _lay_out(network, recipe["strides"])
-        except (AttributeError, RuntimeError) as error:
+        except (AttributeError, KeyError, RuntimeError) as error:
             reason = str(error).splitlines()[-1].strip()
             message = f"build_host must build the host {recipe['host']} of {folder}, got {reason}"
             raise LoadError(message) from None
@@ -131,6 +130,15 @@ def _check_types(network: nn.Module, weights: Mapping[str, Tensor]) -> None:
         if name in weights and built.dtype != weights[name].dtype:
             message = f"{built.dtype} instead of {weights[name].dtype} for {name}"
             raise RuntimeError(message)
+
+
+def _fill(network: nn.Module, weights: Mapping[str, Tensor], non_persistent: list[str]) -> None:
+    """Load the state, and the buffers that are no part of it but may have been trained as well."""
+    state = {name: tensor for name, tensor in weights.items() if name not in non_persistent}
+    network.load_state_dict(state)
+    for name in non_persistent:
+        path, _, leaf = name.rpartition(".")
+        network.get_submodule(path).register_buffer(leaf, weights[name], persistent=False)
 
 
 def _lay_out(network: nn.Module, strides: Mapping[str, list[int]]) -> None:

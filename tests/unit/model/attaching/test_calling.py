@@ -29,6 +29,7 @@ class Pair:
 
 
 PACKED = nn.utils.rnn.pack_sequence([ONE])
+NESTED = torch.nested.nested_tensor([ONE, TWO], layout=torch.jagged)
 
 
 @pytest.mark.parametrize(
@@ -38,7 +39,8 @@ PACKED = nn.utils.rnn.pack_sequence([ONE])
         ((ONE, 2), (ONE, 2), {}),
         ((), (), {}),
         ({"a": ONE}, (), {"a": ONE}),
-        ([ONE], ([ONE],), {}),
+        ([ONE, 2], (ONE, 2), {}),
+        (([ONE],), ([ONE],), {}),
         (PACKED, (PACKED,), {}),
         (None, (None,), {}),
     ],
@@ -56,10 +58,18 @@ def test_inputs_are_unpacked_by_their_kind(inputs, args, kwargs):
         (SimpleNamespace(logits=ONE, name="n"), 1),
         (None, 0),
         ("text", 0),
+        ((NESTED, ONE), 1),
     ],
 )
 def test_tensors_are_found_wherever_they_are(value, count):
     assert len(list_tensors(value)) == count
+
+
+def test_a_batch_collated_by_a_loader_is_what_was_collated():
+    samples = [((ONE, TWO), 0), ((ONE, TWO), 1)]
+    (inputs, _targets), *_ = torch.utils.data.DataLoader(samples, batch_size=2)
+    args, _options = call_host(Echo(), inputs)
+    assert [tuple(tensor.shape) for tensor in args] == [(2, 2), (2, 3)]
 
 
 def test_a_value_that_holds_itself_is_walked_once():

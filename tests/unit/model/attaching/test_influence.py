@@ -13,10 +13,12 @@ from tests.support.awkward_hosts import (
     Again,
     Called,
     Classifier,
+    Padded,
     build_frozen_backbone,
     build_in_place,
     build_mlp,
     draw,
+    draw_padded,
 )
 
 
@@ -38,6 +40,15 @@ def test_only_the_module_that_cannot_be_wrapped_is_blamed():
     found = find_wrapping_refusals(trial, ["first", "body", "head"])
     assert list(found) == ["body"]
     assert "got outputs that differ once it is wrapped: let the host do" in found["body"]
+
+
+def test_a_module_that_puts_out_nested_tensors_is_told_how_to_put_out_others():
+    trial = Trial(Padded(), draw_padded())
+    found = find_wrapping_refusals(trial, ["encoder.layers.0", "encoder"])
+    assert list(found) == ["encoder.layers.0"]
+    assert "got a nested tensor in evaluation mode: build the nn.Tran" in found["encoder.layers.0"]
+    plain = Trial(Padded(is_packed=False), draw_padded())
+    assert find_wrapping_refusals(plain, ["encoder.layers.0", "encoder"]) == {}
 
 
 def test_a_host_that_draws_from_elsewhere_is_not_held_to_its_outputs():

@@ -75,6 +75,20 @@ def test_an_example_the_host_does_not_take_is_refused_with_its_own_words():
         watch(host, draw(4, 6))
 
 
+def test_an_example_of_another_library_is_refused_like_any_other():
+    with pytest.raises(ShapeError, match=r"got TypeError: .* not numpy\.ndarray: give a tensor, a"):
+        watch(nn.Sequential(nn.Linear(6, 3)), draw(4, 6).numpy())
+
+
+def test_a_nested_tensor_is_not_taken_for_a_tensor():
+    def nest(self, x):
+        return torch.nested.to_padded_tensor(self.inner(x), 0.0)
+
+    inner = Called(lambda self, x: torch.nested.as_nested_tensor(list(x), layout=torch.jagged))
+    sighting = watch(Called(nest, inner=inner), draw(2, 7, 8)).first("inner")
+    assert (sighting.kind, sighting.shape) == ("a nested tensor", None)
+
+
 def test_fast_paths_are_on_again_afterwards():
     watch(build_host())
     assert torch.backends.mha.get_fastpath_enabled()

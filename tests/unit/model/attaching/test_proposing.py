@@ -6,18 +6,20 @@ import pytest
 import torch
 from torch import nn
 
-from tamiyo.contracts import ConfigError, ShapeError
-from tamiyo.model import Topology, attach, describe_host, propose_slots
+from tamiyo.contracts import ConfigError, SeedStage, ShapeError
+from tamiyo.model import Topology, attach, describe_host, detach, propose_slots
 from tests.support.awkward_hosts import (
     Again,
     Classifier,
     Decoder,
     Encoder,
+    Padded,
     Recurrent,
     draw,
     draw_ids,
+    draw_padded,
 )
-from tests.support.hosts import Wrapped, build_batch, build_host
+from tests.support.hosts import Wrapped, build_batch, build_host, walk_to
 
 
 class Block(nn.Module):
@@ -93,6 +95,7 @@ IMAGES = build_batch()[0]
         (Decoder(blocks=6), draw_ids(2, 7), 3, ["blocks.1", "blocks.3", "blocks.5"]),
         (Decoder(blocks=3), (draw_ids(2, 7),), 3, ["blocks.0", "blocks.1", "blocks.2"]),
         (Encoder(), draw(2, 7, 8), 2, ["encoder.layers.0", "encoder"]),
+        (Padded(), draw_padded(), 2, ["embed", "encoder"]),
         (Recurrent(), draw(2, 7, 5), 3, ["act"]),
         (Classifier(), IMAGES, 2, ["relu", "stage"]),
     ],
@@ -103,6 +106,35 @@ def test_slots_are_proposed_at_the_ends_of_stages(host, example, count, paths):
     assert list(slots.values()) == paths
     assert list(slots) == [f"r0c{column}" for column in range(len(paths))]
     assert attach(host, slots, example).execution.order == tuple(slots)
+
+
+def grow_at(host, example, slots):
+    model = attach(host, slots, example)
+    for slot_id in model.slots:
+        walk_to(model, SeedStage.FOSSILIZED, slot_id)
+    return detach(model)
+
+
+@pytest.mark.parametrize(
+    ("build", "example", "slots", "count", "paths"),
+    [
+        (build_host, IMAGES, ["2", "5"], 9, ["2", "5"]),
+        (build_mlp, draw(4, 6), ["2", "5"], 9, ["1", "3", "5", "7"]),
+        (ResNet, IMAGES, ["layer2"], 4, ["layer1", "layer2", "layer3", "layer4"]),
+        (
+            lambda: Wrapped(ResNet().layer1),
+            draw(2, 4, 6, 6),
+            ["net"],
+            2,
+            ["net.host_module.0", "net.host_module.1"],
+        ),
+    ],
+)
+def test_earlier_growth_is_one_place_and_what_seeds_consist_of_is_none(
+    build, example, slots, count, paths
+):
+    network = grow_at(build(), example, slots)
+    assert list(propose_slots(network, example, count=count).values()) == paths
 
 
 def test_every_module_but_the_host_is_described():

@@ -15,6 +15,8 @@ from tests.support.hosts import Wrapped, build_host
     ("host", "error", "text"),
     [
         (len, ConfigError, "host must be an nn.Module, got builtin_function_or_method"),
+        (nn.Linear, ConfigError, "got the class Linear: give the network itself, already built"),
+        ("net", ConfigError, "host must be an nn.Module, got str: give the network itself"),
         (nn.DataParallel(build_mlp()), ShapeError, "host must be a plain module, got DataParallel"),
         (nn.Flatten(), ConfigError, "must have parameters to train, got Flatten without any"),
         (nn.LazyLinear(3), ConfigError, "got the lazy parameter 'weight': run one batch"),

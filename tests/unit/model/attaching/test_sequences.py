@@ -92,6 +92,7 @@ def test_causality_is_found_at_the_slot_or_else_in_the_outputs(host, path, examp
         ([NONE], [BOTH], [(2, 7, 9)], False),
         ([NONE], [], [(2, 3)], False),
         ([NONE], [NONE], [(2, 7, 9)], True),
+        ([NONE], [], [(2, 11, 7)], True),
         ([], [], [(2, 8)], True),
         ([], [], [], True),
     ],
@@ -174,3 +175,14 @@ def test_of_several_inputs_the_one_that_flows_forward_decides(path, is_causal):
     read, write = Attending(5, is_causal=False), Attending(5, is_causal=True)
     host = Called(translate, read=read, write=write, head=nn.Linear(5, 3))
     assert flow_of(host, path, (SERIES, SERIES + 1)).is_causal == is_causal
+
+
+@pytest.mark.parametrize("symbols", [5, 7, 11])
+@pytest.mark.parametrize("is_causal", [True, False])
+def test_outputs_may_have_their_classes_before_their_positions(symbols, is_causal):
+    decoder = Decoder(is_causal=is_causal)
+    head = nn.Linear(11, symbols)
+    host = Called(
+        lambda self, x: self.head(self.decoder(x)).transpose(1, 2), decoder=decoder, head=head
+    )
+    assert flow_of(host, "decoder.embed", draw_ids(2, 7)).is_causal == is_causal

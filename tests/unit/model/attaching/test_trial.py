@@ -8,7 +8,7 @@ from torch import nn
 
 from tamiyo.contracts import ShapeError
 from tamiyo.model.attaching.trial import Trial, quote
-from tests.support.awkward_hosts import Uncopyable
+from tests.support.awkward_hosts import Padded, Uncopyable, draw_padded
 from tests.support.hosts import Wrapped, build_batch, build_host
 
 
@@ -61,6 +61,11 @@ def test_taps_change_outputs_under_every_name_of_a_module():
 def test_other_inputs_can_stand_in_for_the_example():
     trial = Trial(build_host(), build_batch()[0])
     assert len(trial.run_and_read((), build_batch(2)[0]).outputs[0]) == 2
+
+
+def test_nested_tensors_are_left_out_of_a_reading():
+    read = Trial(Padded(), draw_padded()).run_and_read(["encoder.layers.0", "encoder"])
+    assert list(read.modules) == ["encoder"]
 
 
 def test_a_host_that_cannot_be_copied_is_refused():

@@ -16,6 +16,7 @@ from tamiyo.contracts import ArtifactError, Blueprint, SeedStage, Style
 from tamiyo.model import (
     GROWTH_FORMAT,
     attach,
+    check_exportable,
     load_export,
     save_export,
     write_atomically,
@@ -29,6 +30,7 @@ RECIPE_FIELDS = (
     "host_parameters",
     "parameters",
     "fossils",
+    "non_persistent",
     "strides",
     "weights_sha256",
     "recipe_sha256",
@@ -54,6 +56,9 @@ from tests.support.hosts import build_batch, build_host
 network = load_export(Path(sys.argv[1]), lambda host: build_host(seed=99, **host))
 print(network(build_batch()[0]).detach().numpy().tobytes().hex())
 """
+
+
+INPUTS = build_batch()[0]
 
 
 def build(host):
@@ -241,6 +246,27 @@ def test_a_builder_of_another_host_is_refused(folder, build_other):
     with pytest.raises(ArtifactError, match=r"host \{'channels': 4\} of .*, got ") as refusal:
         load_export(folder, build_other)
     assert "\n" not in str(refusal.value)
+
+
+def test_the_folder_may_be_in_words_and_is_made(tmp_path):
+    folder = tmp_path / "new" / "export"
+    save_export(build_once(), str(folder), host={"channels": 4})
+    assert torch.equal(load_export(str(folder), build)(INPUTS), build_once()(INPUTS))
+
+
+@pytest.mark.parametrize("place", ["file", "file/export"])
+def test_a_file_in_the_place_of_the_folder_is_refused(tmp_path, place):
+    (tmp_path / "file").write_text("something else")
+    with pytest.raises(
+        ArtifactError, match=r"folder of an export must be writable, got .*file.*: "
+    ):
+        save_export(build_once(), tmp_path / place, host={})
+    assert (tmp_path / "file").read_text() == "something else"
+
+
+def test_a_host_with_slots_and_a_bare_one_can_be_exported():
+    check_exportable(build_once())
+    check_exportable(build_host())
 
 
 def test_a_file_is_there_whole_or_not_at_all(tmp_path):

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from tamiyo.contracts import Blueprint, SeedStage, Style
+from tamiyo.contracts import Blueprint, ConfigError, SeedStage, Style
 from tamiyo.model import GrownModule, attach, detach, graft, list_fossils
 from tests.support.hosts import (
     SLOTS,
@@ -89,6 +89,34 @@ def test_a_fossil_is_listed_with_all_that_is_needed_to_build_it():
     assert (fossil.blueprint, fossil.style) == (Blueprint.CONV_SMALL, Style.GATED_GATE)
     assert fossil.seed_id == "r0c1-1-conv_small"
     assert fossil.shape.per_sample == (4, 8, 8)
+
+
+def test_a_fossil_is_of_the_dtype_its_model_was_cast_to():
+    model = build_grown({"r0c0": SeedStage.FOSSILIZED})
+    model.double()
+    assert [fossil.shape.dtype for fossil in list_fossils(model)] == [torch.float64]
+
+
+@pytest.mark.parametrize("found", [nn.Linear(2, 2), None])
+def test_only_a_model_can_be_detached(found):
+    with pytest.raises(ConfigError, match=f"as attach returns, got {type(found).__name__}: what"):
+        detach(found)
+
+
+def test_a_network_grown_before_is_a_host_like_any_other():
+    first = build_grown({"r0c0": SeedStage.FOSSILIZED}, wrap=True)
+    grown = detach(first)
+    second = build_model(grown, slots={"r0c0": "net.2", "r0c1": "net.2.host_module"}).eval()
+    for slot_id in second.slots:
+        walk_to(second, SeedStage.FOSSILIZED, slot_id, blueprint=Blueprint.NORM)
+        with torch.no_grad():
+            second.slots[slot_id].seed.module.scale.fill_(0.4)
+    network, inputs = detach(second), build_batch()[0]
+    assert torch.equal(network(inputs), second(inputs))
+    assert not torch.equal(network(inputs), first(inputs))
+    fresh = graft(detach(first), list_fossils(second), build_seeded(4)).eval()
+    assert torch.equal(fresh(inputs), first(inputs))
+    assert set(fresh.state_dict()) == set(network.state_dict())
 
 
 @pytest.mark.parametrize("wrap", [False, True])

@@ -119,6 +119,19 @@ def test_slots_inside_slots_grow_in_any_order(paths):
     assert network(draw(2, 4)).shape == (2, 4)
 
 
+def test_what_has_grown_grows_again_behind_its_seed():
+    network = nn.Sequential(nn.Linear(4, 4), nn.ReLU())
+    for name in ("MLP", "LORA"):
+        grow_module(network, "0", build_grown_seed(name=name), Algorithm.GATE, 1.0)
+    outer, inner = network[0], network[0].host_module
+    assert isinstance(inner, GrownModule)
+    assert type(inner.host_module) is nn.Linear
+    expected = compose(inner(draw(2, 4)), outer.grown_seed, ((Algorithm.GATE, 1.0),))
+    assert torch.equal(outer(draw(2, 4)), expected)
+    assert outer.grown_seed is not inner.grown_seed
+    assert torch.equal(copy.deepcopy(network)(draw(2, 4)), network(draw(2, 4)))
+
+
 def test_a_path_that_is_not_there_is_refused():
     with pytest.raises(AttributeError, match="has no attribute `1`"):
         grow_module(nn.Sequential(nn.ReLU()), "1", build_grown_seed(), Algorithm.GATE, 1.0)

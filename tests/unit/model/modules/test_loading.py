@@ -42,7 +42,7 @@ def rewrite(folder, change):
 
 def refuse(folder, build=Perceptron):
     with pytest.raises(LoadError) as refusal:
-        load(build, folder)
+        load(folder, build)
     assert "\n" not in str(refusal.value)
     return str(refusal.value)
 
@@ -54,17 +54,21 @@ def test_the_builder_gets_what_the_recipe_says_of_the_host(folder):
 
 
 def test_the_network_is_in_evaluation_mode(folder):
-    assert not any(module.training for module in load(Perceptron, folder).modules())
+    assert not any(module.training for module in load(folder, Perceptron).modules())
 
 
 def test_loading_leaves_the_global_generator_alone(folder):
     before = torch.random.get_rng_state()
-    load(Perceptron, folder)
+    load(folder, Perceptron)
     assert torch.equal(before, torch.random.get_rng_state())
 
 
-def test_code_that_lies_in_no_export_says_so():
-    with pytest.raises(LoadError, match=r"growth\.json must be a readable file of an export"):
+def test_a_folder_may_be_given_in_words(folder):
+    assert isinstance(load(str(folder), Perceptron), Perceptron)
+
+
+def test_the_folder_must_be_named():
+    with pytest.raises(TypeError, match="missing 1 required positional argument: 'build_host'"):
         load(Perceptron)
 
 
@@ -120,4 +124,4 @@ def test_another_host_is_refused(folder):
 
 def test_a_mistake_of_the_builder_is_its_own(folder):
     with pytest.raises(AttributeError, match="nothing"):
-        load(lambda: Perceptron().nothing, folder)
+        load(folder, lambda: Perceptron().nothing)
