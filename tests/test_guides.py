@@ -29,9 +29,10 @@ def namespace(tmp_path, monkeypatch):
         del sys.modules[name]
 
 
+@pytest.mark.slow
 def test_the_guide_on_a_model_of_ones_own_runs_and_grows(namespace):
     assert namespace["grown"].result.parameters <= 800
     assert namespace["grown"].record.fossils
     assert isinstance(namespace["model"], TamiyoModel)
-    assert namespace["model"].count_parameters() <= 800
-    assert namespace["scheduler"].last_epoch == 30
+    assert 425 < namespace["model"].count_parameters(committed_only=True) <= 800
+    assert namespace["scheduler"].last_epoch == 45

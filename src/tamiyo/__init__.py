@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from tamiyo.controller import SignalTracker, build_controller
     from tamiyo.engine import EpochMeter, GrowingOptimizer
-    from tamiyo.model import attach, detach, propose_slots, save_export
+    from tamiyo.model import TamiyoModel, attach, detach, propose_slots, save_export
     from tamiyo.recipes import GrowResult, GrowSettings, grow, grow_task
     from tamiyo.recipes import load_network as load
 
@@ -21,6 +21,7 @@ __all__ = [
     "GrowSettings",
     "GrowingOptimizer",
     "SignalTracker",
+    "TamiyoModel",
     "attach",
     "build_controller",
     "detach",
@@ -37,6 +38,7 @@ _HOMES: Final = {
     "GrowSettings": ("tamiyo.recipes", "GrowSettings"),
     "GrowingOptimizer": ("tamiyo.engine", "GrowingOptimizer"),
     "SignalTracker": ("tamiyo.controller", "SignalTracker"),
+    "TamiyoModel": ("tamiyo.model", "TamiyoModel"),
     "attach": ("tamiyo.model", "attach"),
     "build_controller": ("tamiyo.controller", "build_controller"),
     "detach": ("tamiyo.model", "detach"),

@@ -375,7 +375,7 @@ def test_a_folder_of_something_else_is_left_as_it_is(capsys, tmp_path, more):
     (tmp_path / "thesis.txt").write_text("years of work")
     code, _, err = call(capsys, "grow", *QUICK, "--out", tmp_path, *more)
     assert (code, err.count("\n")) == (2, 1)
-    assert "which holds something else: choose another --out" in err
+    assert "which holds something else: choose another one" in err
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
     assert (tmp_path / "thesis.txt").read_text() == "years of work"
 
@@ -385,7 +385,7 @@ def test_an_earlier_run_is_left_as_it_is(capsys, tmp_path):
     before = (tmp_path / "run" / "config.json").read_bytes()
     code, _, err = call(capsys, "grow", *QUICK, "--out", tmp_path / "run")
     assert (code, err.count("\n")) == (2, 1)
-    assert "holds an earlier run: choose another --out or add --overwrite" in err
+    assert "holds an earlier run: choose another one, or allow to overwrite it" in err
     assert (tmp_path / "run" / "config.json").read_bytes() == before
 
 

@@ -197,7 +197,7 @@ class RunFinished:
         score: ``test_accuracy`` minus rent; ``None`` without it.
         host_parameters: Trainable parameters before anything grew.
         parameters: Trainable parameters of the committed network.
-        multiply_adds: Multiply-adds of all training.
+        multiply_adds: Multiply-adds of all training; ``None`` where PyTorch cannot count them.
         contributions: Seed id of each fossil to what it is worth on the test split, on the control
             split where there is no other.
     """
@@ -210,7 +210,7 @@ class RunFinished:
     score: float | None
     host_parameters: int
     parameters: int
-    multiply_adds: int
+    multiply_adds: int | None
     contributions: Mapping[str, PairedDifference]
 
 
@@ -224,14 +224,14 @@ class TwinTrained:
             points.
         test_accuracy: Accuracy on the test split at the end, points; ``None`` without one.
         parameters: Its trainable parameters.
-        multiply_adds: Multiply-adds of its training.
+        multiply_adds: Multiply-adds of its training; ``None`` where PyTorch cannot count them.
     """
 
     environment: int
     control_accuracies: tuple[float, ...]
     test_accuracy: float | None
     parameters: int
-    multiply_adds: int
+    multiply_adds: int | None
 
 
 Event = (

@@ -138,7 +138,7 @@ class LifecycleConfig:
         ramp: Whether alpha ramps over the tempo when blending begins; otherwise it starts at its
             target.
         min_training_epochs: Epochs a seed must incubate before it may blend.
-        min_shadow_gain: Reduction of the control loss, nats, that incubation must have shown.
+        min_shadow_gain: Reduction of the control loss that incubation must have shown.
         min_gradient_health: Health a seed's gradients must have before it may blend, in [0, 1].
         min_blending_epochs: Epochs a seed must blend before it may hold.
         min_fossilize_contribution: Points a seed must contribute before it may be committed.

@@ -29,14 +29,14 @@ __all__ = [
 
 @dataclass(frozen=True, kw_only=True)
 class PairedDifference:
-    """What a seed changes on the control split, unit by unit, with it minus without it.
+    """What a seed changes on a split, unit by unit, with it minus without it.
 
     A unit is a sample, or a batch where a metric or a loss gives one number per batch.
 
     Attributes:
         points: Gain in accuracy, points; positive is better with it.
         points_error: Standard error of ``points`` over the paired units; ``None`` for a single one.
-        loss: Reduction of the mean loss, nats; positive is better with the seed.
+        loss: Reduction of the mean loss; positive is better with the seed.
         loss_error: Standard error of ``loss`` over the paired units; ``None`` for a single one.
     """
 
@@ -118,7 +118,7 @@ class SeedReport:
         contribution: Gain of having it on rather than off: dependence of the network on it.
         contribution_velocity: Smoothed change of the contribution, points per epoch.
         epochs_since_counterfactual: Validations since contribution was measured.
-        improvement_points: Change of control accuracy since blending began, percentage points.
+        improvement_points: Change of control accuracy since blending began, points.
         gradient_norm: L2 norm over its parameters on the last batch it was trained on.
         gradient_health: In [0, 1]; 1 means no parameter's gradient vanishes or explodes.
         previous_gradient_health: The same one epoch earlier.
@@ -224,10 +224,10 @@ class EpochReport:
     Attributes:
         epoch: Epochs completed, counted from 1; 0 is the validation before training.
         global_step: Optimizer steps completed.
-        train_loss: Mean loss over the training samples, nats; ``None`` before training.
+        train_loss: Mean loss over the training samples; ``None`` before training.
         train_accuracy: Accuracy on the training samples as they were met, points; ``None`` where
             it is not measured.
-        control_loss: Mean loss on the control split, nats.
+        control_loss: Mean loss on the control split.
         control_accuracy: Accuracy on the control split, points: percent right for a classifier,
             else as the task's metric scale says.
         committed_accuracy: The same with every uncommitted seed off.
@@ -257,17 +257,17 @@ class TrainingSignals:
         epoch: Epochs completed.
         epochs_left: Epochs in which a decision can still be made.
         global_step: Optimizer steps completed.
-        train_loss: Mean training loss of the epoch, nats.
-        control_loss: Mean loss on the control split, nats.
+        train_loss: Mean training loss of the epoch.
+        control_loss: Mean loss on the control split.
         control_accuracy: Accuracy on the control split, points.
-        loss_delta: Previous control loss minus this one, nats; positive is better.
+        loss_delta: Previous control loss minus this one; positive is better.
         accuracy_delta: This control accuracy minus the previous one, points.
-        smoothed_loss: Exponential average of the control loss, nats.
-        loss_noise: Standard deviation of the control loss around its smoothed course, nats.
+        smoothed_loss: Exponential average of the control loss.
+        loss_noise: Standard deviation of the control loss around its smoothed course.
         plateau_epochs: Epochs in a row without progress beyond the noise.
         is_stabilized: Sticky latch: the host has left its first steep descent.
         best_accuracy: Best control accuracy of the run, points.
-        best_loss: Best control loss of the run, nats.
+        best_loss: Best control loss of the run.
         loss_history: The last five control losses, oldest first.
         accuracy_history: The last five control accuracies, oldest first.
     """
@@ -300,7 +300,7 @@ class ComparisonRow:
         difference: Interquartile mean of the paired difference in score to the reference, points.
         low: Lower end of its 95 % bootstrap interval.
         high: Upper end of it.
-        test_accuracy: Mean percent of the test split right.
+        test_accuracy: Mean accuracy on the test split, points.
         parameters: Mean trainable parameters of the committed network.
         multiply_adds: Mean multiply-adds of all training.
         epochs: Mean epochs trained.

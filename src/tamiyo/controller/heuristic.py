@@ -250,7 +250,7 @@ class Heuristic:
             limit, why = config.max_holding_epochs, f"contributes {_describe(seed)}"
         elif slot.stage == SeedStage.TRAINING and (gain is None or gain <= 0):
             limit = min(config.prune_after_epochs_without_improvement, config.max_stage_epochs)
-            why = "no shadow gain measured" if gain is None else f"shadow gain {gain:.3g} nats"
+            why = "no shadow gain measured" if gain is None else f"shadow gain {gain:.3g}"
         else:
             limit, why = config.max_stage_epochs, "its gate does not pass"
         if epochs <= limit:

@@ -219,7 +219,7 @@ class SignalTracker:
 
 
 def _compute_noise(losses: Sequence[float]) -> float | None:
-    """Estimate the standard deviation of a loss around its course, nats.
+    """Estimate the standard deviation of a loss around its course.
 
     Taken from second differences, because a straight descent, however steep, leaves nothing in
     them, while the distance to an exponential average would contain the average's lag. For

@@ -14,12 +14,11 @@ from tamiyo.engine.counterfactual import (
 from tamiyo.engine.epoch import (
     GradientReading,
     TrainingResult,
-    count_samples,
     read_gradients,
     train_epoch,
 )
 from tamiyo.engine.governor import Governor
-from tamiyo.engine.loaders import LoaderData
+from tamiyo.engine.loaders import FixedBatches, LoaderData
 from tamiyo.engine.measuring import EpochMeter, choose_scale, judge_network
 from tamiyo.engine.member import FinalResult, Member, StepResult
 from tamiyo.engine.optimizers import GrowingOptimizer
@@ -31,6 +30,7 @@ __all__ = [
     "EngineConfig",
     "EpochMeter",
     "FinalResult",
+    "FixedBatches",
     "Governor",
     "GovernorConfig",
     "GradientReading",
@@ -48,7 +48,6 @@ __all__ = [
     "build_task_trainee",
     "choose_scale",
     "compute_paired_difference",
-    "count_samples",
     "evaluate_variants",
     "judge_network",
     "measure_fossils",

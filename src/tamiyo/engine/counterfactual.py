@@ -8,16 +8,17 @@ from itertools import combinations
 from typing import TYPE_CHECKING
 
 import torch
-from torch import Tensor
 
 from tamiyo.contracts import (
     LIVE_STAGES,
+    ConfigError,
     InteractionReport,
     MetricScale,
     PairedDifference,
     SeedStage,
 )
-from tamiyo.model import SeedMeasurement
+from tamiyo.model import SeedMeasurement, drawing_from, preserving_buffers
+from tamiyo.tasks import Units
 
 if TYPE_CHECKING:
     from tamiyo.engine.epoch import GradientReading
@@ -42,24 +43,24 @@ class SplitResult:
     A unit is a sample, or a batch where the objective gives one number for a batch.
 
     Attributes:
-        values: The metric of each unit, shape [U], float64.
-        losses: The loss of each unit, nats, shape [U'], float64.
+        values: The metric of each unit.
+        losses: The loss of each unit.
         scale: How values become points.
     """
 
-    values: Tensor
-    losses: Tensor
+    values: Units
+    losses: Units
     scale: MetricScale
 
     @property
     def accuracy(self) -> float:
         """Points; percent right for a classifier."""
-        return self.scale.to_points(float(self.values.mean()))
+        return self.scale.to_points(self.values.mean)
 
     @property
     def loss(self) -> float:
-        """Mean loss, nats."""
-        return float(self.losses.mean())
+        """Mean loss."""
+        return self.losses.mean
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -173,17 +174,24 @@ def evaluate_variants(
 
     Returns:
         One result per variant.
+
+    Raises:
+        ConfigError: If there is no batch.
     """
     was_training = model.training
     model.eval()
     try:
-        chunks = [_judge(model, *batch, objective, variants) for batch in batches]
+        with preserving_buffers(model):
+            chunks = [_judge(model, *batch, objective, variants) for batch in batches]
     finally:
         model.train(was_training)
+    if not chunks:
+        message = "batches to judge by must be at least one every time, got none"
+        raise ConfigError(message)
     return [
         SplitResult(
-            values=torch.cat([values for values, _ in parts]),
-            losses=torch.cat([losses for _, losses in parts]),
+            values=Units.join([values for values, _ in parts]),
+            losses=Units.join([losses for _, losses in parts]),
             scale=scale,
         )
         for parts in zip(*chunks, strict=True)
@@ -208,13 +216,14 @@ def collect_measurements(
 
 def compute_paired_difference(with_it: SplitResult, without_it: SplitResult) -> PairedDifference:
     """Compare two results unit by unit: mean of the differences and its standard error."""
-    points = with_it.scale.points_per_unit * (with_it.values - without_it.values)
-    losses = without_it.losses - with_it.losses
+    factor = with_it.scale.points_per_unit
+    values = with_it.values.minus(without_it.values)
+    losses = without_it.losses.minus(with_it.losses)
     return PairedDifference(
-        points=float(points.mean()),
-        points_error=_compute_error(points),
-        loss=float(losses.mean()),
-        loss_error=_compute_error(losses),
+        points=factor * values.mean,
+        points_error=None if values.error is None else abs(factor) * values.error,
+        loss=losses.mean,
+        loss_error=losses.error,
     )
 
 
@@ -225,14 +234,20 @@ def _judge(
     targets: object,
     objective: Objective,
     variants: Sequence[Overrides],
-) -> list[tuple[Tensor, Tensor]]:
-    outputs = model.execution.run_variants(inputs, variants)
+) -> list[tuple[Units, Units]]:
+    noise = torch.Generator()
+    untouched = noise.get_state()
+    with drawing_from(noise):
+        outputs = model.execution.run_variants(inputs, variants)
+    if not torch.equal(noise.get_state(), untouched):
+        # The host draws random numbers even now: one by one, so that every variant meets the same.
+        outputs = [_run_alone(model, inputs, variant) for variant in variants]
     return [objective.judge(output, targets) for output in outputs]
 
 
-def _compute_error(differences: Tensor) -> float | None:
-    """Standard error of their mean; unknown for a single one."""
-    return float(differences.std()) / len(differences) ** 0.5 if len(differences) > 1 else None
+def _run_alone(model: TamiyoModel, inputs: object, variant: Overrides) -> object:
+    with drawing_from(torch.Generator()):
+        return model.execution.run_variants(inputs, [variant])[0]
 
 
 def _compute_interactions(

@@ -6,7 +6,7 @@ Host and blended seeds learn on the network's loss, incubating seeds on the shad
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sized
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,6 +15,7 @@ from torch import Tensor
 
 from tamiyo.contracts import ConfigError, SeedStage
 from tamiyo.model import TamiyoModel, drawing_from, preserving_buffers
+from tamiyo.tasks import count_samples
 
 if TYPE_CHECKING:
     from tamiyo.engine.work import WorkCounter
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 __all__ = [
     "GradientReading",
     "TrainingResult",
-    "count_samples",
     "read_gradients",
     "train_epoch",
 ]
@@ -51,7 +51,7 @@ class TrainingResult:
     """What one training epoch gave.
 
     Attributes:
-        loss: Mean loss over the samples, nats.
+        loss: Mean loss over the samples.
         value: Mean metric of the training samples as they were met; ``None`` if not measured.
         steps: Optimizer steps.
         gradients: Slot id to its seed's gradient on the last batch; none for a seed without one.
@@ -107,15 +107,6 @@ def train_epoch(
     return epoch.finish(read_gradients(model))
 
 
-def count_samples(batch: object) -> int:
-    """Count the samples of inputs or targets: the length of the first tensor or list in them."""
-    if isinstance(batch, Mapping):
-        return count_samples(next(iter(batch.values())))
-    if isinstance(batch, tuple):
-        return count_samples(batch[0])
-    return len(batch) if isinstance(batch, Sized) else 1
-
-
 def read_gradients(model: TamiyoModel) -> dict[str, GradientReading]:
     """Read the gradients that the last step left on every seed.
 
@@ -150,9 +141,9 @@ class _EpochSums:
         self._loss = self._loss + loss.detach() * samples
         self._samples += samples
         self._steps += 1
-        if self._objective.judges_training:
-            values = self._objective.metric(outputs, targets).detach()
-            self._value = self._value + values.sum(dtype=torch.float64)
+        if self._objective.training_metric is not None:
+            values = self._objective.training_metric(outputs, targets).detach()
+            self._value = self._value + values.sum()
             self._values += values.numel()
 
     def finish(self, gradients: Mapping[str, GradientReading]) -> TrainingResult:
@@ -170,12 +161,28 @@ class _EpochSums:
 def _backward(
     model: TamiyoModel, inputs: object, targets: object, objective: Objective
 ) -> tuple[Tensor, object, Tensor | None]:
-    """Backpropagate the network's loss; also return what the first incubating slot sees."""
+    """Backpropagate the network's loss; also return what the first incubating slot sees.
+
+    Raises:
+        ConfigError: If the loss has no gradient although there is something to learn.
+    """
     outputs, features = model.execution.run(inputs, capture=_first_incubating(model))
     loss = objective.loss(outputs, targets)
-    if loss.requires_grad:  # not so for a frozen host with no blended seed
+    if loss.requires_grad:
         loss.backward()
+    elif _can_learn(model):
+        message = (
+            "loss must have a gradient, got one without: do not detach outputs, and train outside "
+            "of torch.no_grad()"
+        )
+        raise ConfigError(message)
     return loss, outputs, features
+
+
+def _can_learn(model: TamiyoModel) -> bool:
+    """Say whether a pass meets parameters that learn: none in a frozen host without live seeds."""
+    blended = [slot.seed.module for slot in model.slots.values() if slot.seed and slot.weights]
+    return any(p.requires_grad for module in (model.host, *blended) for p in module.parameters())
 
 
 def _shadow_backward(

@@ -43,7 +43,7 @@ class Governor:
 
     Args:
         config: When an epoch counts as diverged.
-        initial_loss: Loss of an untrained network of the task, nats.
+        initial_loss: Loss of an untrained network of the task.
     """
 
     def __init__(self, config: GovernorConfig, *, initial_loss: float) -> None:
@@ -56,8 +56,8 @@ class Governor:
         """Judge one epoch; a healthy loss is remembered, an unhealthy one never is.
 
         Args:
-            control_loss: Mean loss on the control split, nats.
-            train_loss: Mean loss on the training samples, nats.
+            control_loss: Mean loss on the control split.
+            train_loss: Mean loss on the training samples.
 
         Returns:
             Why the epoch counts as diverged, or ``None`` if it is healthy.

@@ -14,7 +14,7 @@ from tamiyo.model import drawing_from
 if TYPE_CHECKING:
     from tamiyo.tasks import Batches, Objective
 
-__all__ = ["LoaderData"]
+__all__ = ["FixedBatches", "LoaderData"]
 
 _PAIR: Final = 2
 _EXAMPLE_SAMPLES: Final = 16
@@ -24,7 +24,7 @@ class LoaderData:
     """Batches of the user's: a ``DataLoader``, a list, or anything else that starts over.
 
     What a loader draws from PyTorch's global generator, its order for example, it draws from an
-    owned one instead.
+    owned one instead; a generator of its own is seeded anew for every epoch.
 
     Args:
         train: Batches to learn from, pairs of inputs and targets.
@@ -32,9 +32,16 @@ class LoaderData:
         test: Batches for the final report only, or ``None``.
         objective: What the host is trained for and judged by.
 
+    Attributes:
+        objective: What the host is trained for and judged by.
+        control: The control batches.
+        test: The test batches, or ``None``.
+        first_batches: Name of each of the two to its first batch.
+        example: The first samples of control, to find shapes with.
+
     Raises:
-        ConfigError: If they cannot be gone through twice, do not begin with a pair, or control
-            holds nothing.
+        ConfigError: If they cannot be gone through twice, do not begin with a pair, or control or
+            test hold nothing.
     """
 
     def __init__(
@@ -42,9 +49,12 @@ class LoaderData:
     ) -> None:
         _check_restarts("train", train)
         self.objective = objective
-        self.control: Batches = _FixedBatches("control", control)
-        self.test: Batches | None = None if test is None else _FixedBatches("test", test)
-        self.example = _cut_example(self.control)
+        self.control: Batches = FixedBatches("control", control)
+        self.test: Batches | None = None if test is None else FixedBatches("test", test)
+        self.first_batches = {"control": _read_first("control", self.control)}
+        if self.test is not None:
+            self.first_batches["test"] = _read_first("test", self.test)
+        self.example = _cut_example(self.first_batches["control"][0])
         self._train = train
 
     def train_batches(self, generator: torch.Generator) -> Iterator[tuple[Any, Any]]:
@@ -56,8 +66,16 @@ class LoaderData:
         return _draw_batches("train", self._train, generator)
 
 
-class _FixedBatches:
-    """Batches that come out the same every time."""
+class FixedBatches:
+    """Batches of the user's that come out the same every time.
+
+    Args:
+        name: What they are for, for messages.
+        batches: Pairs of inputs and targets.
+
+    Raises:
+        ConfigError: If they cannot be gone through twice.
+    """
 
     def __init__(self, name: str, batches: Batches) -> None:
         _check_restarts(name, batches)
@@ -72,6 +90,7 @@ def _draw_batches(
     name: str, batches: Batches, generator: torch.Generator
 ) -> Iterator[tuple[Any, Any]]:
     """Yield the batches; only what the loader itself draws comes from the generator."""
+    _reseed(batches, generator)
     with drawing_from(generator):
         iterator = iter(batches)
     while True:
@@ -81,6 +100,13 @@ def _draw_batches(
             except StopIteration:
                 return
         yield _check_pair(name, batch)
+
+
+def _reseed(batches: Batches, generator: torch.Generator) -> None:
+    """Seed a generator that a loader has of its own, so that its order is the run's, too."""
+    own = getattr(batches, "generator", None)
+    if isinstance(own, torch.Generator):
+        own.manual_seed(int(torch.randint(2**62, (), generator=generator)))
 
 
 def _check_restarts(name: str, batches: object) -> None:
@@ -117,13 +143,18 @@ def _check_pair(name: str, batch: object) -> tuple[Any, Any]:
     return batch[0], batch[1]
 
 
-def _cut_example(control: Batches) -> object:
-    """Take as many samples as shapes can be found with.
+def _read_first(name: str, batches: Batches) -> tuple[Any, Any]:
+    """Return the first batch.
 
     Raises:
-        ConfigError: If there is no batch.
+        ConfigError: If there is none.
     """
-    for inputs, _ in control:
-        return inputs[:_EXAMPLE_SAMPLES] if isinstance(inputs, Tensor) else inputs
-    message = "control must hold at least one batch, got none"
+    for batch in batches:
+        return batch
+    message = f"{name} must hold at least one batch, got none"
     raise ConfigError(message)
+
+
+def _cut_example(inputs: object) -> object:
+    """Take as many samples as shapes can be found with."""
+    return inputs[:_EXAMPLE_SAMPLES] if isinstance(inputs, Tensor) else inputs

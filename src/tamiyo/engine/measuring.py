@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import torch
-from torch import Tensor
 from torch.nn import functional as F
 
-from tamiyo.contracts import ACCURACY, ConfigError, EpochReport, MetricScale
+from tamiyo.contracts import ConfigError, EpochReport, MetricScale, SeedStage
 from tamiyo.engine.counterfactual import Validation, collect_measurements, validate
 from tamiyo.engine.epoch import read_gradients
-from tamiyo.model import TamiyoModel, call_host, drawing_from
-from tamiyo.tasks import build_objective
+from tamiyo.engine.loaders import FixedBatches
+from tamiyo.model import TamiyoModel, call_host, drawing_from, preserving_buffers
+from tamiyo.tasks import Units, build_objective
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from torch import nn
 
     from tamiyo.engine.optimizers import GrowingOptimizer
@@ -36,8 +39,12 @@ class EpochMeter:
         higher_is_better: Whether larger values of the metric are better; then they should lie in
             [0, 1]. If smaller ones are, 0 is the best one.
 
+    Attributes:
+        scale: How the metric becomes points.
+        initial: The report of the model before training.
+
     Raises:
-        ConfigError: If the metric cannot be compared unit by unit.
+        ConfigError: If control cannot be gone through twice, or loss or metric cannot be used.
     """
 
     def __init__(
@@ -51,10 +58,10 @@ class EpochMeter:
         higher_is_better: bool = True,
     ) -> None:
         self._model = model
-        self._control = control
+        self._control = FixedBatches("control", control)
         self._optimizer = optimizer
         self._objective = build_objective(loss, metric)
-        values, _ = judge_network(model, control, self._objective)
+        values, _ = judge_network(model, self._control, self._objective)
         self.scale = choose_scale(self._objective, values, higher_is_better=higher_is_better)
         self.initial = self._report(0, self._validate(), train_loss=None)
 
@@ -63,8 +70,12 @@ class EpochMeter:
 
         Args:
             train_loss: Mean training loss of the epoch, if it is known.
+
+        Raises:
+            ConfigError: If a seed incubates: nobody trains it in a loop of one's own.
         """
         model = self._model
+        _check_nothing_incubates(model)
         validation = self._validate()
         measured = collect_measurements(read_gradients(model), validation)
         report = self._report(model.epoch, validation, train_loss=train_loss)
@@ -92,8 +103,8 @@ class EpochMeter:
 
 def judge_network(
     network: nn.Module, batches: Batches, objective: Objective
-) -> tuple[Tensor, Tensor]:
-    """Judge a network as it is.
+) -> tuple[Units, Units]:
+    """Judge a network as it is; the first batch also tells whether the loss can be used.
 
     Args:
         network: Any module; judged in evaluation mode and put back into its mode.
@@ -101,69 +112,88 @@ def judge_network(
         objective: What outputs are judged by.
 
     Returns:
-        The metric of every unit, [U], and the loss of every unit, [U'], float64.
+        The metric and the loss of every unit.
 
     Raises:
-        ConfigError: If there is no batch.
+        ConfigError: If there is no batch, or the loss cannot be trained or compared.
     """
     was_training = network.training
     network.eval()
     try:
-        with torch.no_grad(), drawing_from(torch.Generator()):
-            parts = [
-                objective.judge(call_host(network, inputs), targets) for inputs, targets in batches
-            ]
+        with torch.no_grad(), drawing_from(torch.Generator()), preserving_buffers(network):
+            parts = list(_judge_batches(network, batches, objective))
     finally:
         network.train(was_training)
     if not parts:
         message = "control must hold at least one batch, got none"
         raise ConfigError(message)
-    return torch.cat([values for values, _ in parts]), torch.cat([losses for _, losses in parts])
+    return Units.join([values for values, _ in parts]), Units.join([losses for _, losses in parts])
 
 
-def choose_scale(
-    objective: Objective, values: Tensor, *, higher_is_better: bool, name: str | None = None
-) -> MetricScale:
+def _judge_batches(
+    network: nn.Module, batches: Batches, objective: Objective
+) -> Iterator[tuple[Units, Units]]:
+    for number, (inputs, targets) in enumerate(batches):
+        outputs = call_host(network, inputs)
+        if number == 0:
+            objective.check(outputs, targets)
+        yield objective.judge(outputs, targets)
+
+
+def choose_scale(objective: Objective, values: Units, *, higher_is_better: bool) -> MetricScale:
     """Choose how the values of a metric become points.
 
     Values of which higher ones are better are taken as shares of a perfect 1. Where lower ones are
-    better, 0 is perfect and what the untrained network has is worth 0 points.
+    better, 0 is perfect and what the model has before it is grown is worth 0 points.
 
     Args:
         objective: What outputs are judged by.
-        values: The metric of every unit of the control split before training, [U].
+        values: The metric of every unit of the control split before training.
         higher_is_better: Whether larger values are better; ignored where the loss is the metric.
-        name: What to call the metric; the name of its function if not given.
 
     Raises:
-        ConfigError: If there are fewer than two units to compare by, or the values of the
-            untrained network do not fit the scale.
+        ConfigError: If there are fewer than two units to compare by, or the values before training
+            do not fit the scale.
     """
-    if len(values) <= 1:
+    if values.error is None:
         message = (
             "metric must give one number per sample, or control at least two batches, got "
-            f"{len(values)} number in all: nothing can be compared with an error"
+            f"{len(values.values)} number in all: nothing can be compared with an error"
         )
         raise ConfigError(message)
-    if objective.is_classification:
-        return ACCURACY
-    is_loss = objective.metric is objective.losses
-    if name is None:
-        name = "loss" if is_loss else str(getattr(objective.metric, "__name__", "metric"))
-    if not higher_is_better or is_loss:
-        _check_values(name, values, "positive where lower is better", is_fit=values.mean() > 0)
-        return MetricScale(name=name, best=0.0, worst=float(values.mean()))
-    _check_values(name, values, "at most 1 where higher is better", is_fit=values.max() <= 1)
-    return MetricScale(name=name, best=1.0, worst=0.0)
+    if objective.scale is not None:
+        return objective.scale
+    is_loss = objective.is_judged_by_loss
+    name = "loss" if is_loss else str(getattr(objective.metric, "__name__", "metric"))
+    mean = values.mean
+    if higher_is_better and not is_loss:
+        _check_mean(name, mean, "from -1 to 1 where higher is better", is_fit=-1 <= mean <= 1)
+        return MetricScale(name=name, best=1.0, worst=0.0)
+    _check_mean(name, mean, "positive where lower is better", is_fit=0 < mean < math.inf)
+    return MetricScale(name=name, best=0.0, worst=mean)
 
 
-def _check_values(name: str, values: Tensor, rule: str, *, is_fit: Tensor) -> None:
+def _check_mean(name: str, mean: float, rule: str, *, is_fit: bool) -> None:
     """Refuse values that a scale cannot be built on.
 
     Raises:
-        ConfigError: If they do not fit it or are not finite.
+        ConfigError: If they do not fit it.
     """
-    if not is_fit or not values.isfinite().all():
-        got = f"values from {float(values.min()):.4g} to {float(values.max()):.4g}"
-        message = f"metric {name} must be finite and {rule}, got {got} before training: rescale it"
+    if not is_fit:
+        message = f"metric {name} must be {rule}, got {mean:.4g} before training: rescale it"
         raise ConfigError(message)
+
+
+def _check_nothing_incubates(model: TamiyoModel) -> None:
+    """Refuse a model whose seeds wait for somebody to train them on the shadow loss.
+
+    Raises:
+        ConfigError: If one does.
+    """
+    for slot in model.slots.values():
+        if slot.stage == SeedStage.TRAINING:
+            message = (
+                f"seeds must not incubate in a training loop of one's own, got slot {slot.slot_id} "
+                "in TRAINING: attach with LifecycleConfig(incubate=False), or use tamiyo.grow"
+            )
+            raise ConfigError(message)

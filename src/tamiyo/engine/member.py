@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -75,7 +76,7 @@ class FinalResult:
     Attributes:
         control_accuracy: Accuracy on the control split, points.
         test_accuracy: Accuracy on the test split, points; ``None`` without one.
-        test_loss: Mean loss there, nats; ``None`` without one.
+        test_loss: Mean loss there; ``None`` without one.
         parameters: Its trainable parameters.
         contributions: Seed id of each fossil to the difference it makes on the test split, on the
             control split where there is no other.
@@ -223,7 +224,7 @@ class Member:
         )
         self.global_step += trained.steps
         validation = self._validate()
-        reason = self._governor.judge(validation.main.loss, trained.loss)
+        reason = self._find_divergence(trained, validation)
         if reason is not None:
             self._roll_back(reason)
             validation = self._validate()
@@ -238,6 +239,12 @@ class Member:
 
     def _validate(self) -> Validation:
         return validate(self.model, self._data.control, self._data.objective, self._config.metric)
+
+    def _find_divergence(self, trained: TrainingResult, validation: Validation) -> str | None:
+        accuracy = validation.main.accuracy
+        if not math.isfinite(accuracy):
+            return f"{self._config.metric.name} is not finite ({accuracy})"
+        return self._governor.judge(validation.main.loss, trained.loss)
 
     def _roll_back(self, reason: str) -> None:
         restored = self._governor.roll_back(self.model, reason=reason)

@@ -11,6 +11,7 @@ from inspect import unwrap
 from typing import TYPE_CHECKING, Final
 
 import torch
+from torch import nn
 from torch.utils.flop_counter import FlopCounterMode, sdpa_backward_flop, sdpa_flop
 
 if TYPE_CHECKING:
@@ -36,11 +37,12 @@ class WorkCounter:
     """Counts the multiply-adds of one model's training.
 
     Attributes:
-        total: Multiply-adds so far.
+        total: Multiply-adds so far; ``None`` for a model with recurrent layers, whose kernels
+            PyTorch does not count.
     """
 
     def __init__(self) -> None:
-        self.total = 0
+        self.total: int | None = 0
         self._per_sample: dict[Hashable, float] = {}
 
     def run_step(self, model: TamiyoModel, samples: int, step: Callable[[], None]) -> None:
@@ -52,6 +54,11 @@ class WorkCounter:
             step: Does the step.
         """
         structure = _structure(model)
+        if structure not in self._per_sample and _is_uncounted(model):
+            self.total = None
+        if self.total is None:
+            step()
+            return
         if structure in self._per_sample:
             step()
         else:
@@ -59,6 +66,10 @@ class WorkCounter:
                 step()
             self._per_sample[structure] = counter.get_total_flops() / 2 / samples
         self.total += round(self._per_sample[structure] * samples)
+
+
+def _is_uncounted(model: nn.Module) -> bool:
+    return any(isinstance(part, nn.RNNBase) for part in model.modules())
 
 
 def _structure(model: TamiyoModel) -> Hashable:

@@ -197,7 +197,7 @@ def _run_static(
     ):
         for row, epochs in (
             (epochs_row, grown.epochs),
-            (work_row, _match_work(config, task, data, build, grown.multiply_adds)),
+            (work_row, _match_work(config, task, data, build, _measured(grown.multiply_adds))),
         ):
             timed = replace(task, config=replace(task.config, max_epochs=epochs))
             episode = build_task_episode(config, timed, data, sink=NullSink(), build_network=build)
@@ -228,7 +228,7 @@ def _match_work(
     task: Task,
     data: TaskData,
     build: Callable[[], nn.Module],
-    multiply_adds: int,
+    multiply_adds: float,
 ) -> int:
     """Find the number of epochs whose multiply-adds come nearest to those given."""
     member = Member(
@@ -242,7 +242,7 @@ def _match_work(
         sink=NullSink(),
     )
     member.step(None)
-    epochs = round(multiply_adds / member.work.total)
+    epochs = round(multiply_adds / _measured(member.work.total))
     return max(epochs, task.config.closing_epochs + 1)
 
 
@@ -268,7 +268,7 @@ def _summarize(name: str, results: Sequence[SeedResults], reference: str) -> Com
         high=interval.high,
         test_accuracy=fmean(_measured(row.test_accuracy) for row in rows),
         parameters=fmean(row.parameters for row in rows),
-        multiply_adds=fmean(row.multiply_adds for row in rows),
+        multiply_adds=fmean(_measured(row.multiply_adds) for row in rows),
         epochs=fmean(row.epochs for row in rows),
         fossils=median(len(row.contributions) for row in rows),
     )
@@ -283,13 +283,13 @@ def _compare_rows(name: str, reference: str, results: Sequence[SeedResults]) -> 
 
 
 def _measured(value: float | None) -> float:
-    """Return what every task has, since it has a test split.
+    """Return what every task has: a test split, and work that is counted.
 
     Raises:
         InvariantError: If it is missing.
     """
     if value is None:
-        message = "a task must have a test split, got no measurement on it"
+        message = "a task must have a test split and work that is counted, got neither"
         raise InvariantError(message)
     return value
 

@@ -46,7 +46,7 @@ class EpisodeResult:
             one.
         control_accuracy: Accuracy of the committed network on the control split, points.
         parameters: Trainable parameters of the committed network.
-        multiply_adds: Multiply-adds of all training.
+        multiply_adds: Multiply-adds of all training; ``None`` where PyTorch cannot count them.
         epochs: Epochs trained.
         contributions: Seed id of each fossil to what it is worth on the test split, on the control
             split where there is no other.
@@ -56,7 +56,7 @@ class EpisodeResult:
     test_accuracy: float | None
     control_accuracy: float
     parameters: int
-    multiply_adds: int
+    multiply_adds: int | None
     epochs: int
     contributions: Mapping[str, PairedDifference]
 

@@ -9,7 +9,7 @@ import torch
 
 from tamiyo.contracts import MetricScale, ShapeError
 from tamiyo.model import count_trainable
-from tamiyo.tasks import get_task
+from tamiyo.tasks import Units, get_task
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -38,7 +38,7 @@ def evaluate_network(network: nn.Module, task: str) -> Evaluation:
     """Judge a network on a task's test split.
 
     Args:
-        network: Any module from the task's inputs to one output per class; it is put into
+        network: Any module from the task's inputs to its outputs; it is put into
             evaluation mode.
         task: Name of the task.
 
@@ -49,7 +49,7 @@ def evaluate_network(network: nn.Module, task: str) -> Evaluation:
     chosen = get_task(task)
     data = chosen.load_data()
     network.eval()
-    values = []
+    values: list[Units] = []
     for inputs, targets in data.test:
         outputs = _compute_outputs(network, inputs, task)
         expected = [*targets.shape, chosen.config.num_classes]
@@ -60,7 +60,7 @@ def evaluate_network(network: nn.Module, task: str) -> Evaluation:
     return Evaluation(
         task=task,
         metric=chosen.config.metric,
-        test_accuracy=chosen.config.metric.to_points(float(torch.cat(values).mean())),
+        test_accuracy=chosen.config.metric.to_points(Units.join(values).mean),
         parameters=count_trainable(network),
     )
 

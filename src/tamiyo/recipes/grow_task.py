@@ -14,6 +14,7 @@ from tamiyo.recipes.config import RunConfig, build_effective_task, encode_config
 from tamiyo.recipes.episode import EpisodeResult, build_task_episode
 from tamiyo.recipes.run_folder import RunFolder
 from tamiyo.recipes.twin import record_twin
+from tamiyo.tasks import TextData
 from tamiyo.telemetry import (
     FanOutSink,
     JsonlSink,
@@ -71,7 +72,10 @@ def grow_task(
     relay = FanOutSink() if sink is None else FanOutSink(sink)
     episode = build_task_episode(config, task, data, sink=relay)
     folder = RunFolder(Path(out))
-    folder.create(encode_config(config, task.config), overwrite=overwrite)
+    described = encode_config(config, task.config)
+    if isinstance(data, TextData):
+        described["text_sha256"] = data.digest  # the text is that of the running Python
+    folder.create(described, overwrite=overwrite)
     with JsonlSink(folder.events) as log:
         relay.add(log)
         result = episode.run(should_stop)

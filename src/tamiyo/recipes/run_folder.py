@@ -66,13 +66,13 @@ class RunFolder:
         if not self.path.is_dir() or (any(self.path.iterdir()) and not self._is_run()):
             message = (
                 f"output folder must be new, empty or an earlier run, got {self.path}, which holds "
-                "something else: choose another --out"
+                "something else: choose another one"
             )
             raise ArtifactError(message)
         if self._is_run() and not overwrite:
             message = (
                 f"output folder must be new, got {self.path}, which holds an earlier run: "
-                "choose another --out or add --overwrite"
+                "choose another one, or allow to overwrite it (--overwrite, overwrite=True)"
             )
             raise ArtifactError(message)
 

@@ -42,7 +42,9 @@ from tamiyo.tasks.objectives import (
     NEXT_BYTE,
     Judgement,
     Objective,
+    Units,
     build_objective,
+    count_samples,
 )
 from tamiyo.tasks.registry import Task, get_task, list_tasks
 from tamiyo.tasks.spirals import (
@@ -77,6 +79,7 @@ __all__ = [
     "TextConfig",
     "TextData",
     "TrainingData",
+    "Units",
     "build_cnn",
     "build_gpt",
     "build_host",
@@ -85,6 +88,7 @@ __all__ = [
     "calibrate_task",
     "check_widths",
     "count_batches",
+    "count_samples",
     "draw_canvases",
     "draw_spirals",
     "get_task",

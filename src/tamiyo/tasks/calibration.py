@@ -12,6 +12,7 @@ from torch import nn
 
 from tamiyo.contracts import ConfigError, MetricScale, TaskConfig, derive_seed
 from tamiyo.tasks.hosts.recipes import HostRecipe, build_host, read_width, widen_recipe
+from tamiyo.tasks.objectives import Units
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -237,4 +238,4 @@ def _measure_points(host: nn.Module, data: TaskData, metric: MetricScale) -> flo
     with torch.no_grad():
         values = [data.objective.compute_values(host(x), y) for x, y in data.control]
     host.train()
-    return metric.to_points(float(torch.cat(values).mean().item()))
+    return metric.to_points(Units.join(values).mean)

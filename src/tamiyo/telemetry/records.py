@@ -37,8 +37,8 @@ class EpochPoint:
         epoch: Epochs completed.
         control_accuracy: Accuracy on the control split, points.
         committed_accuracy: The same with every uncommitted seed off.
-        control_loss: Mean loss on the control split, nats.
-        train_loss: Mean loss over the training samples, nats; ``None`` before training.
+        control_loss: Mean loss on the control split.
+        train_loss: Mean loss over the training samples; ``None`` before training.
         parameters: Trainable parameters, every living seed included.
         multiply_adds: Multiply-adds of all training so far; ``None`` where nobody counted.
     """
@@ -180,7 +180,7 @@ class RunOutcome:
     test_accuracy: float | None
     score: float | None
     parameters: int
-    multiply_adds: int
+    multiply_adds: int | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -198,7 +198,7 @@ class TwinOutcome:
     control_accuracies: tuple[float, ...]
     test_accuracy: float | None
     parameters: int
-    multiply_adds: int
+    multiply_adds: int | None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,14 +1,17 @@
 from __future__ import annotations
 
+from collections import OrderedDict
 from itertools import combinations
 
 import numpy as np
 import pytest
 import torch
+from torch import nn
 from torch.nn import functional as F
 
 from tamiyo.contracts import (
     ACCURACY,
+    ConfigError,
     LifecycleConfig,
     LifecycleOp,
     MetricScale,
@@ -22,13 +25,16 @@ from tamiyo.engine import (
     measure_fossils,
     validate,
 )
-from tamiyo.tasks import CLASSIFICATION, Split
+from tamiyo.model import attach
+from tamiyo.tasks import CLASSIFICATION, Split, Units
 from tests.support.tasks import (
+    EAGER,
     SLOTS,
     act,
     build_model,
     build_noisy_host,
     build_tiny_data,
+    build_tiny_host,
     copy_state,
     germinate,
     wake,
@@ -36,6 +42,10 @@ from tests.support.tasks import (
 
 CONTROL = build_tiny_data().control
 STYLES = dict(zip(SLOTS, (Style.LINEAR_ADD, Style.GATED_GATE, Style.LINEAR_MULTIPLY), strict=True))
+
+
+def units(values):
+    return Units(values=values, weights=torch.ones_like(values))
 
 
 def grow(*live, host=None, whole=False):
@@ -60,15 +70,15 @@ def evaluate_without(model, off):
     for slot_id, seed in seeds.items():
         model.slots[slot_id].seed = seed
     return SplitResult(
-        values=(outputs.argmax(dim=1) == CONTROL.targets).double(),
-        losses=F.cross_entropy(outputs, CONTROL.targets, reduction="none").double(),
+        values=units((outputs.argmax(dim=1) == CONTROL.targets).double()),
+        losses=units(F.cross_entropy(outputs, CONTROL.targets, reduction="none").double()),
         scale=ACCURACY,
     )
 
 
 def assert_same(one, two):
-    assert torch.equal(one.values, two.values)
-    assert torch.equal(one.losses, two.losses)
+    assert torch.equal(one.values.values, two.values.values)
+    assert torch.equal(one.losses.values, two.losses.values)
 
 
 @pytest.mark.parametrize("whole", [False, True])
@@ -151,8 +161,8 @@ def test_the_paired_difference_is_mean_and_standard_error_as_numpy_has_them():
     losses = random.random((2, 40)).astype(np.float32)
     one, two = (
         SplitResult(
-            values=torch.tensor(right[row]).double(),
-            losses=torch.tensor(losses[row]).double(),
+            values=units(torch.tensor(right[row]).double()),
+            losses=units(torch.tensor(losses[row]).double()),
             scale=ACCURACY,
         )
         for row in (0, 1)
@@ -168,8 +178,8 @@ def test_the_paired_difference_is_mean_and_standard_error_as_numpy_has_them():
 
 def test_accuracy_is_percent_and_loss_the_mean():
     result = SplitResult(
-        values=torch.tensor([1.0, 0.0, 1.0, 1.0]),
-        losses=torch.tensor([0.0, 2.0, 1.0, 1.0]),
+        values=units(torch.tensor([1.0, 0.0, 1.0, 1.0])),
+        losses=units(torch.tensor([0.0, 2.0, 1.0, 1.0])),
         scale=ACCURACY,
     )
     assert (result.accuracy, result.loss) == (75.0, 1.0)
@@ -178,7 +188,7 @@ def test_accuracy_is_percent_and_loss_the_mean():
 def test_lower_values_of_a_loss_like_metric_are_more_points():
     scale = MetricScale(name="error", best=0.0, worst=4.0)
     one, two = (
-        SplitResult(values=torch.tensor(values), losses=torch.zeros(2), scale=scale)
+        SplitResult(values=units(torch.tensor(values)), losses=units(torch.zeros(2)), scale=scale)
         for values in ([1.0, 1.0], [2.0, 4.0])
     )
     assert (one.accuracy, two.accuracy) == (75.0, 25.0)
@@ -187,7 +197,7 @@ def test_lower_values_of_a_loss_like_metric_are_more_points():
 
 
 def test_the_error_over_a_single_unit_is_unknown():
-    one = SplitResult(values=torch.ones(1), losses=torch.ones(1), scale=ACCURACY)
+    one = SplitResult(values=units(torch.ones(1)), losses=units(torch.ones(1)), scale=ACCURACY)
     difference = compute_paired_difference(one, one)
     assert (difference.points_error, difference.loss_error) == (None, None)
 
@@ -222,7 +232,7 @@ def test_a_split_larger_than_a_chunk_is_evaluated_whole():
     model = grow("r0c0")
     large = Split(inputs=CONTROL.inputs.repeat(25, 1, 1, 1), targets=CONTROL.targets.repeat(25))
     (result,) = evaluate_variants(model, large, CLASSIFICATION, ACCURACY, [{}])
-    assert len(result.values) == len(result.losses) == 1250
+    assert len(result.values.values) == len(result.losses.values) == 1250
     assert result.accuracy == evaluate_without(model, ()).accuracy
 
 
@@ -238,3 +248,44 @@ def test_fossils_are_judged_with_every_uncommitted_seed_off():
         )
         for slot_id in ("r0c0", "r0c2")
     }
+
+
+class Restless(nn.Module):
+    """Draws and counts in evaluation mode too."""
+
+    def __init__(self):
+        super().__init__()
+        self.net = build_tiny_host()
+        self.register_buffer("passes", torch.zeros(()))
+
+    def forward(self, inputs):
+        self.passes += 1
+        return self.net(inputs + torch.randn_like(inputs))
+
+
+@pytest.mark.parametrize("kind", ["whole", "cut"])
+def test_every_variant_of_a_host_that_draws_meets_the_same_numbers(kind):
+    noisy = nn.Sequential(OrderedDict(noise=Noise(), **dict(build_tiny_host().named_children())))
+    host = Restless() if kind == "whole" else noisy
+    prefix = "net." if kind == "whole" else ""
+    slots = {slot_id: prefix + path for slot_id, path in SLOTS.items()}
+    model = attach(host, slots, CONTROL.inputs, config=EAGER)
+    for slot_id in SLOTS:
+        assert model.apply_command(germinate(slot_id)).executed
+        assert model.apply_command(act(LifecycleOp.ADVANCE, slot_id)).executed
+    generator, buffers = torch.random.get_rng_state(), [b.clone() for b in model.buffers()]
+    validation = validate(model, CONTROL, CLASSIFICATION, ACCURACY)
+    assert {gain.points for gain in validation.contributions.values()} == {0.0}
+    assert {gain.loss for gain in validation.contributions.values()} == {0.0}
+    assert torch.equal(torch.random.get_rng_state(), generator)
+    assert all(map(torch.equal, model.buffers(), buffers))
+
+
+class Noise(nn.Module):
+    def forward(self, inputs):
+        return inputs + torch.randn_like(inputs)
+
+
+def test_batches_that_ran_dry_are_refused():
+    with pytest.raises(ConfigError, match="must be at least one every time, got none"):
+        validate(build_model(), [], CLASSIFICATION, ACCURACY)

@@ -86,3 +86,17 @@ def test_a_batch_that_is_no_pair_is_refused(batch, got):
         build_data(control=[batch])
     with pytest.raises(ConfigError, match=f"batches of train must be pairs .*{got}"):
         list(build_data(train=[batch]).train_batches(torch.Generator()))
+
+
+def test_a_generator_of_the_loaders_own_is_seeded_by_the_run():
+    data = build_data(train=build_loader(shuffle=True, generator=torch.Generator()))
+    orders = [
+        order_of(data.train_batches(torch.Generator().manual_seed(seed))) for seed in (1, 1, 2)
+    ]
+    assert orders[0] == orders[1] != orders[2]
+
+
+@pytest.mark.parametrize("name", ["control", "test"])
+def test_nothing_to_measure_with_is_refused(name):
+    with pytest.raises(ConfigError, match=f"{name} must hold at least one batch, got none"):
+        build_data(**{name: []})

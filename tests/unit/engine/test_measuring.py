@@ -3,10 +3,11 @@ from __future__ import annotations
 import pytest
 import torch
 from torch.nn import functional as F
+from torch.utils.data import DataLoader, TensorDataset
 
-from tamiyo.contracts import ACCURACY, ConfigError, LifecycleOp
+from tamiyo.contracts import ACCURACY, ConfigError, LifecycleConfig, LifecycleOp
 from tamiyo.engine import EpochMeter, choose_scale, judge_network, validate
-from tamiyo.tasks import CLASSIFICATION, build_objective
+from tamiyo.tasks import CLASSIFICATION, Units, build_objective
 from tests.support.tasks import (
     act,
     build_model,
@@ -64,19 +65,18 @@ def test_lower_values_of_the_users_metric_are_more_points():
     )
 
 
+def choose(values, *, metric=absolute_error, loss=F.mse_loss, higher_is_better=True):
+    units = Units(values=torch.tensor(values), weights=torch.ones(len(values)))
+    return choose_scale(build_objective(loss, metric), units, higher_is_better=higher_is_better)
+
+
 def test_a_share_is_measured_from_nothing_to_all():
-    scale = choose_scale(
-        build_objective(F.cross_entropy, absolute_error),
-        torch.tensor([0.1, 0.4]),
-        higher_is_better=True,
-        name="share",
-    )
-    assert (scale.name, scale.worst, scale.best, scale.is_share) == ("share", 0.0, 1.0, True)
+    scale = choose([0.1, 0.4])
+    assert (scale.name, scale.is_share) == ("absolute_error", True)
 
 
 def test_a_loss_is_better_when_lower_whatever_was_asked_for():
-    objective = build_objective(F.mse_loss)
-    scale = choose_scale(objective, torch.tensor([1.0, 3.0]), higher_is_better=True)
+    scale = choose([1.0, 3.0], metric=None)
     assert (scale.name, scale.worst, scale.best) == ("loss", 2.0, 0.0)
 
 
@@ -87,11 +87,30 @@ def test_a_metric_that_nothing_can_be_compared_by_is_refused():
         choose_scale(objective, values, higher_is_better=True)
 
 
+def test_a_seed_that_nobody_would_train_is_refused():
+    model = build_model(config=LifecycleConfig(incubate=True))
+    growing = lead(model)
+    meter = EpochMeter(model, CONTROL, optimizer=growing)
+    model.apply_command(germinate("r0c0"))
+    model.apply_command(act(LifecycleOp.ADVANCE, "r0c0"))
+    with pytest.raises(ConfigError, match=r"seeds must not incubate .* got slot r0c0 in TRAINING"):
+        meter.measure()
+
+
+def test_a_meter_draws_nothing_from_the_global_generator():
+    loader = DataLoader(TensorDataset(CONTROL.inputs, CONTROL.targets), 20, shuffle=True)
+    model = build_model()
+    before = torch.random.get_rng_state()
+    meter = EpochMeter(model, loader, optimizer=lead(model))
+    assert meter.measure().control_accuracy == meter.initial.control_accuracy
+    assert torch.equal(torch.random.get_rng_state(), before)
+
+
 def test_judging_leaves_the_network_as_it_was():
     model = build_model(build_noisy_host)
     before, generator = copy_state(model), torch.random.get_rng_state()
     values, losses = judge_network(model, CONTROL, CLASSIFICATION)
-    assert (len(values), len(losses), model.training) == (50, 50, True)
+    assert (len(values.values), len(losses.values), model.training) == (50, 50, True)
     assert all(torch.equal(model.state_dict()[name], before[name]) for name in before)
     assert torch.equal(torch.random.get_rng_state(), generator)
 
@@ -104,12 +123,12 @@ def test_no_batches_are_refused():
 @pytest.mark.parametrize(
     ("values", "higher_is_better", "message"),
     [
-        ([20.0, 30.0], True, "metric m must be finite and at most 1 .* from 20 to 30 before"),
-        ([-1.0, -3.0], False, "metric m must be finite and positive .* from -3 to -1 before"),
-        ([1.0, float("nan")], False, "metric m must be finite and positive"),
+        ([20.0, 30.0], True, "metric absolute_error must be from -1 to 1 .* got 25 before"),
+        ([-20.0, -30.0], True, "metric absolute_error must be from -1 to 1 .* got -25 before"),
+        ([-1.0, -3.0], False, "metric absolute_error must be positive .* got -2 before"),
+        ([1.0, float("nan")], False, "must be positive where lower is better, got nan before"),
     ],
 )
 def test_values_that_do_not_fit_a_scale_are_refused(values, higher_is_better, message):
-    objective = build_objective(F.mse_loss, absolute_error)
     with pytest.raises(ConfigError, match=message):
-        choose_scale(objective, torch.tensor(values), higher_is_better=higher_is_better, name="m")
+        choose(values, higher_is_better=higher_is_better)

@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch import nn
 from torch.nn import functional as F
 
 from tamiyo.contracts import Blueprint, LifecycleConfig, LifecycleOp, Style
 from tamiyo.engine import WorkCounter
+from tamiyo.model import attach
 from tests.support.tasks import (
     WAIT,
     act,
@@ -132,3 +134,30 @@ def test_a_structure_counts_the_same_whatever_was_measured_before(seed):
         member.step(WAIT)
         counts.append(member.work.total - before)
     assert counts[0] == counts[1] > 64 * 3 * HOST
+
+
+def test_work_that_pytorch_does_not_count_is_unknown():
+    host = nn.Sequential(nn.Linear(3, 4), nn.LSTM(4, 4), Last(), nn.Linear(4, 2))
+    model = attach(host, ["0"], torch.zeros(5, 7, 3))
+    counter = WorkCounter()
+    counter.run_step(model, 5, lambda: model(torch.zeros(5, 7, 3)).sum().backward())
+    assert counter.total is None
+
+
+class Last(nn.Module):
+    def forward(self, outputs):
+        return outputs[0][:, -1]
+
+
+@pytest.mark.parametrize("length", [8, 16])
+def test_attention_on_the_cpu_is_counted(length):
+    model = build_model()
+    counter = WorkCounter()
+
+    def step():
+        heads = torch.zeros(2, 4, length, 8, requires_grad=True)
+        F.scaled_dot_product_attention(heads, heads, heads, is_causal=True).sum().backward()
+
+    counter.run_step(model, 2, step)
+    # Two products forward, and five backward, of which one is the scores once more.
+    assert counter.total == 7 * 2 * 4 * length * length * 8

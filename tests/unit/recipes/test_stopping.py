@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 
 import pytest
 
@@ -37,3 +38,22 @@ def test_leaving_puts_the_old_handlers_back():
     with StopRequest():
         os.kill(os.getpid(), signal.SIGTERM)
     assert [signal.getsignal(number) for number in SIGNALS] == before
+
+
+def test_another_reason_to_stop_counts_as_well():
+    with StopRequest(lambda: True) as stop:
+        assert stop()
+
+
+def test_in_another_thread_signals_are_left_alone():
+    before = signal.getsignal(signal.SIGINT)
+    seen = []
+
+    def listen():
+        with StopRequest() as stop:
+            seen.append((stop(), signal.getsignal(signal.SIGINT)))
+
+    thread = threading.Thread(target=listen)
+    thread.start()
+    thread.join()
+    assert seen == [(False, before)]

@@ -23,6 +23,7 @@ from tamiyo.recipes.own.preparing import (
 )
 from tamiyo.recipes.own.result import GrowResult, finish_growing
 from tamiyo.recipes.run_folder import RunFolder
+from tamiyo.recipes.stopping import StopRequest
 from tamiyo.recipes.twin import record_twin
 from tamiyo.telemetry import FanOutSink, JsonlSink, MemorySink
 from tamiyo.ui import ProgressSink
@@ -97,7 +98,12 @@ def grow(  # noqa: PLR0913  # one call with everything a training run consists o
         settings: What is rarely changed.
         progress: Whether to print the run as it happens.
         sink: Where events go as well.
-        should_stop: Asked after every epoch; true ends the run there, with all it has.
+        should_stop: Asked after every epoch; true ends the run there, with all it has. Ctrl-C does
+            the same, a second one stops at once.
+
+    Returns:
+        The grown network with its record. The optimizer is handed back with the model's own
+        parameters; the network has parameters of its own.
 
     Raises:
         TamiyoError: If something about the model, its slots, the data or the settings cannot work;
@@ -105,20 +111,24 @@ def grow(  # noqa: PLR0913  # one call with everything a training run consists o
     """
     settings = settings or GrowSettings()
     data = load_own_data(train, control, test, loss, metric)
+    paths = choose_slots(model, slots, data)
     task = describe_own_task(model, data, epochs, settings, higher_is_better=higher_is_better)
     run = OwnRun(
         config=build_own_config(task, controller, seed, max_parameters, settings),
         task=task,
         data=data,
-        slots=choose_slots(model, slots, data),
+        slots=paths,
         build=partial(build_own_trainee, model, optimizer, scheduler),
         build_twin=copy_before_training(model, optimizer, scheduler) if twin else None,
     )
     kept = MemorySink()
     relay = FanOutSink(kept)
-    episode = run.begin(sink=relay, controller=None if isinstance(controller, str) else controller)
-    folder = None if out is None else RunFolder(Path(out))
+    own = None if isinstance(controller, str) else controller
+    episode = run.begin(sink=relay, controller=own)
     with ExitStack() as stack:
+        stack.callback(episode.member.optimizer.release)
+        stop = stack.enter_context(StopRequest(should_stop))
+        folder = None if out is None else RunFolder(Path(out))
         if folder is not None:
             folder.create(run.encode(), overwrite=overwrite)
             relay.add(stack.enter_context(JsonlSink(folder.events)))
@@ -126,11 +136,10 @@ def grow(  # noqa: PLR0913  # one call with everything a training run consists o
             relay.add(stack.enter_context(ProgressSink(Console())))
         if sink is not None:
             relay.add(sink)
-        result = episode.run(should_stop)
+        result = episode.run(stop)
+        if folder is not None:
+            finish_growing(episode.member.model, result, kept).save(folder.export)
+            folder.write_result(encode_record(result))
         if twin:
-            record_twin(run.begin_twin, relay, should_stop)
-    grown = finish_growing(episode.member.model, result, kept)
-    if folder is not None:
-        grown.save(folder.export)
-        folder.write_result(encode_record(result))
-    return grown
+            record_twin(run.begin_twin, relay, stop)
+    return finish_growing(episode.member.model, result, kept)

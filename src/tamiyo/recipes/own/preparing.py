@@ -16,7 +16,7 @@ from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 from tamiyo.contracts import ConfigError, InvariantError, TaskConfig, encode_value
 from tamiyo.controller import WAIT_ONLY, Controller, ControllerConfig, TrackerConfig
 from tamiyo.engine import EngineConfig, LoaderData, Trainee, choose_scale, judge_network
-from tamiyo.model import propose_slots
+from tamiyo.model import attach, check_exportable, propose_slots
 from tamiyo.recipes.config import RunConfig, encode_config
 from tamiyo.recipes.episode import Episode
 from tamiyo.tasks import build_objective
@@ -126,8 +126,17 @@ def load_own_data(
 def choose_slots(
     model: nn.Module, slots: Mapping[str, str] | Sequence[str] | None, data: LoaderData
 ) -> Mapping[str, str] | Sequence[str]:
-    """Return the slots that were named, or propose some where none were."""
-    return propose_slots(model, data.example) if slots is None else slots
+    """Return the slots that were named, or propose some where none were.
+
+    Raises:
+        ConfigError: If the model cannot be grown there, as :func:`tamiyo.attach` says.
+        ArtifactError: If what has grown could not be exported.
+    """
+    chosen = propose_slots(model, data.example) if slots is None else slots
+    # Refused here, before the model is run on anything else.
+    attach(model, chosen, data.example)
+    check_exportable(model)
+    return chosen
 
 
 def describe_own_task(
@@ -148,10 +157,16 @@ def describe_own_task(
         higher_is_better: Whether larger values of the metric are better.
 
     Raises:
-        ConfigError: If the loss of the untrained model is no positive number.
+        ConfigError: If the loss of the untrained model is no positive number, or loss, metric or
+            epochs cannot be used.
     """
+    if not isinstance(epochs, int):
+        message = f"epochs must be a whole number, got {epochs!r}"
+        raise ConfigError(message)
+    for batch in data.first_batches.values():
+        judge_network(model, [batch], data.objective)
     values, losses = judge_network(model, data.control, data.objective)
-    initial_loss = float(losses.mean())
+    initial_loss = losses.mean
     if not 0 < initial_loss < math.inf:
         message = (
             "loss on control must be a positive finite number before training, "
@@ -189,7 +204,15 @@ def build_own_config(
         seed: Seed of the run.
         max_parameters: Budget; the settings' own if not given.
         settings: What is rarely changed.
+
+    Raises:
+        ConfigError: If the controller is neither, or a number is refused.
     """
+    if not isinstance(controller, str) and not callable(getattr(controller, "decide", None)):
+        message = (
+            f"controller must be a name or have a name and a decide method, got {controller!r}"
+        )
+        raise ConfigError(message)
     engine = settings.engine
     if max_parameters is not None:
         engine = replace(engine, max_parameters=max_parameters)
@@ -215,13 +238,27 @@ def build_own_trainee(
         model: The model.
         optimizer: Its optimizer, or what builds one.
         scheduler: Its scheduler, or what builds one; stepped after every epoch.
+
+    Raises:
+        ConfigError: If one of them is neither, or the scheduler is another optimizer's.
     """
     if not isinstance(optimizer, Optimizer):
-        optimizer = optimizer([p for p in model.parameters() if p.requires_grad])
+        given: object = optimizer
+        parameters = [p for p in model.parameters() if p.requires_grad]
+        optimizer = optimizer(parameters) if callable(optimizer) else optimizer
+        _check_kind("optimizer", optimizer, given, Optimizer)
     if scheduler is None:
         return Trainee(network=model, optimizer=optimizer)
     if not isinstance(scheduler, LRScheduler):
-        scheduler = scheduler(optimizer)
+        given = scheduler
+        scheduler = scheduler(optimizer) if callable(scheduler) else scheduler
+        _check_kind("scheduler", scheduler, given, LRScheduler)
+    if scheduler.optimizer is not optimizer:
+        message = (
+            "scheduler must be of the optimizer that trains the model, got one of another "
+            f"{type(scheduler.optimizer).__name__}: give what builds it, or both of them"
+        )
+        raise ConfigError(message)
     stepped = scheduler
 
     def finish_epoch(control_loss: float) -> None:
@@ -260,3 +297,17 @@ def copy_before_training(
             )
             raise ConfigError(message)
     return partial(build_own_trainee, copy.deepcopy(model), optimizer, scheduler)
+
+
+def _check_kind(name: str, built: object, given: object, kind: type) -> None:
+    """Refuse what is not of its kind and did not build one.
+
+    Raises:
+        ConfigError: If it is not.
+    """
+    if not isinstance(built, kind):
+        message = (
+            f"{name} must be a PyTorch {kind.__name__} or a function that builds one, "
+            f"got {given!r}" + (f" that built {built!r}" if callable(given) else "")
+        )
+        raise ConfigError(message)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from rich.console import Console
 from torch import nn
@@ -14,6 +13,9 @@ from tamiyo.model import TamiyoModel, detach, save_export
 from tamiyo.recipes.episode import EpisodeResult
 from tamiyo.telemetry import MemorySink, RunSummary, summarize_run
 from tamiyo.ui import render_result_table
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 __all__ = ["GrowResult", "finish_growing"]
 
@@ -50,11 +52,11 @@ class GrowResult:
         Args:
             folder: Folder to write; made if it is not there. ``tamiyo.load(folder, build_model)``
                 builds the network again.
+
+        Raises:
+            ArtifactError: If the folder cannot be written.
         """
-        path = Path(folder)
-        path.mkdir(parents=True, exist_ok=True)
-        kind = type(self.model.host)
-        save_export(self.model, path, host={"class": f"{kind.__module__}.{kind.__qualname__}"})
+        save_export(self.model, folder)
 
 
 def finish_growing(model: TamiyoModel, result: EpisodeResult, events: MemorySink) -> GrowResult:

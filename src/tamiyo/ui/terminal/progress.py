@@ -103,10 +103,14 @@ class ProgressSink:
         self.close()
         word = f"interrupted after epoch {event.epochs}" if event.interrupted else "finished"
         growth = format_growth(event.parameters, event.host_parameters)
+        work = (
+            ""
+            if event.multiply_adds is None
+            else f", {format_si(event.multiply_adds)} multiply-adds"
+        )
         text = (
             f"{word}: {layout.metric.write_result(event.test_accuracy, event.control_accuracy)}, "
-            f"{format_count(event.parameters)} parameters ({growth}), "
-            f"{format_si(event.multiply_adds)} multiply-adds"
+            f"{format_count(event.parameters)} parameters ({growth}){work}"
         )
         self._print(Text(text, style="bold yellow" if event.interrupted else "bold"))
 

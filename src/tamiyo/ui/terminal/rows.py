@@ -39,7 +39,7 @@ class RowLayout:
         symbols: Signs the console can show.
         metric: What the network is judged by.
         metric_width: Characters of the metric's column, its change included.
-        initial_loss: Loss before training, nats; it decides how exactly losses are written.
+        initial_loss: Loss before training; it decides how exactly losses are written.
         loss_width: Characters of the loss's column.
     """
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import copy
 import json
+import math
 from functools import partial
 
 import pytest
@@ -159,7 +160,56 @@ def test_an_optimizer_and_a_scheduler_of_the_users_are_led():
     assert scheduler.last_epoch == 9
     (group,) = optimizer.param_groups
     assert group["lr"] == pytest.approx(0, abs=1e-9)
-    assert len(group["params"]) > len(list(host.parameters()))
+    assert group["params"] == list(host.parameters())
+
+
+def test_the_optimizer_is_handed_back_whatever_happens():
+    class Boom:
+        name = "boom"
+
+        def decide(self, signals, host):
+            if signals.epoch == 3:
+                raise KeyboardInterrupt
+            return Planter().decide(signals, host)
+
+    host = build_host()
+    optimizer = SGD(host.parameters())
+    with pytest.raises(KeyboardInterrupt):
+        grow_regressor(host, optimizer=optimizer, controller=Boom())
+    assert optimizer.param_groups[0]["params"] == list(host.parameters())
+    inputs, targets = next(iter(TRAIN))
+    optimizer.zero_grad()
+    F.mse_loss(host(inputs), targets).backward()
+    optimizer.step()
+    assert len(optimizer.state) == len(list(host.parameters()))
+
+
+def test_a_grown_network_grows_again():
+    first = grow_regressor()
+    second = grow_regressor(first.network, seed=1)
+    assert second.result.parameters > first.result.parameters
+
+
+def test_a_loss_without_a_gradient_is_refused():
+    with pytest.raises(ConfigError, match="loss must have a gradient, got one without"):
+        grow_regressor(
+            loss=lambda outputs, targets: F.mse_loss(outputs.detach(), targets),
+            metric=lambda outputs, targets: (outputs - targets).abs(),
+            higher_is_better=False,
+        )
+
+
+def test_a_metric_that_turns_into_no_number_is_rolled_back():
+    calls = []
+
+    def failing(outputs, targets):
+        calls.append(True)
+        errors = (outputs - targets).abs()
+        return errors * (math.nan if 30 < len(calls) < 40 else 1.0)
+
+    grown = grow_regressor(metric=failing, higher_is_better=False, controller="wait-only")
+    assert any("failing is not finite" in row.reason for row in grown.record.rollbacks)
+    assert math.isfinite(grown.result.control_accuracy)
 
 
 def test_a_plateau_scheduler_is_told_the_control_loss():
@@ -254,6 +304,11 @@ def test_events_reach_the_users_sink_and_a_stop_ends_the_run():
         ({"loss": lambda outputs, _: outputs.sum() * 0}, "loss on control must be a positive"),
         ({"controller": "clever"}, "controller must be one of .* got 'clever'"),
         ({"control": []}, "control must hold at least one batch"),
+        ({"test": []}, "test must hold at least one batch"),
+        ({"loss": nn.MSELoss(reduction="none")}, "loss must return a tensor of one number"),
+        ({"loss": nn.MSELoss(reduction="sum")}, "loss must be a mean over samples"),
+        ({"epochs": "9"}, "epochs must be a whole number, got '9'"),
+        ({"optimizer": "adam"}, "optimizer must be a PyTorch Optimizer .* got 'adam'"),
         ({"train": iter(())}, "train must be gone through every epoch"),
     ],
 )

@@ -69,6 +69,9 @@ def test_a_controller_of_the_users_is_recorded_by_its_name():
     class Mine:
         name = "mine"
 
+        def decide(self, signals, host):
+            raise NotImplementedError
+
     assert build_own_config(describe(), Mine(), 0, None, SETTINGS).controller == "mine"
 
 
@@ -124,3 +127,37 @@ def test_a_loss_that_is_no_positive_number_is_refused():
     )
     with pytest.raises(ConfigError, match=r"loss on control must be a positive .* got -1"):
         describe_own_task(build_tiny_host(), data, 9, SETTINGS, higher_is_better=True)
+
+
+@pytest.mark.parametrize("controller", [3, nn.Linear(1, 1)])
+def test_what_cannot_decide_is_no_controller(controller):
+    with pytest.raises(ConfigError, match="controller must be a name or have a name and a decide"):
+        build_own_config(describe(), controller, 0, None, SETTINGS)
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "message"),
+    [
+        ("adam", "optimizer must be a PyTorch Optimizer or a function .* got 'adam'$"),
+        (lambda parameters: None, "optimizer must be a PyTorch .* that built None"),
+    ],
+)
+def test_what_is_no_optimizer_and_builds_none_is_refused(optimizer, message):
+    with pytest.raises(ConfigError, match=message):
+        build_own_trainee(nn.Linear(2, 2), optimizer, None)
+
+
+def test_a_scheduler_of_another_optimizer_is_refused():
+    model = nn.Linear(2, 2)
+    foreign = StepLR(SGD(model.parameters()), step_size=1)
+    with pytest.raises(ConfigError, match="scheduler must be of the optimizer that trains"):
+        build_own_trainee(model, SGD(model.parameters()), foreign)
+    with pytest.raises(
+        ConfigError, match=r"scheduler must be a PyTorch LRScheduler .* got 'cosine'"
+    ):
+        build_own_trainee(model, SGD, "cosine")
+
+
+def test_epochs_that_are_no_whole_number_are_refused():
+    with pytest.raises(ConfigError, match=r"epochs must be a whole number, got 2.5"):
+        describe(epochs=2.5)

@@ -7,7 +7,7 @@ import torch
 from torch.nn import functional as F
 from torch.optim import lr_scheduler
 
-from tamiyo.contracts import LifecycleConfig, SeedStage
+from tamiyo.contracts import SeedStage
 from tamiyo.engine import GrowingOptimizer
 from tests.support.hosts import (
     advance,
@@ -20,10 +20,8 @@ from tests.support.hosts import (
     prune,
     walk_to,
 )
+from tests.support.optimizers import SHORT, members
 
-SHORT = LifecycleConfig(
-    incubate=False, ramp=False, min_prune_age_epochs=0, embargo_epochs_after_prune=0
-)
 SCHEDULERS = {
     "cosine": lambda o: lr_scheduler.CosineAnnealingLR(o, T_max=10),
     "step": lambda o: lr_scheduler.StepLR(o, step_size=3, gamma=0.5),
@@ -31,6 +29,10 @@ SCHEDULERS = {
     "one-cycle": lambda o: lr_scheduler.OneCycleLR(
         o, max_lr=[0.1, 0.2], total_steps=12, cycle_momentum=False
     ),
+    "cyclic": lambda o: lr_scheduler.CyclicLR(
+        o, base_lr=[0.01, 0.02], max_lr=[0.1, 0.2], step_size_up=3, cycle_momentum=False
+    ),
+    "warm-restarts": lambda o: lr_scheduler.CosineAnnealingWarmRestarts(o, T_0=4),
     "plateau": lambda o: lr_scheduler.ReduceLROnPlateau(o, patience=1),
     "sequential": lambda o: lr_scheduler.SequentialLR(
         o,
@@ -149,6 +151,7 @@ def test_within_a_step_a_seed_stands_apart_with_the_settings_of_its_group():
     optimizer.step()
     assert optimizer.noted == [(0.05, 0.01, 3), (0.2, 0, 5 + 3), (0.025, 0.01, 3)]
     assert len(optimizer.param_groups) == 2
+    assert growing.steps == 1  # though its hooks were called twice, as its class and SGD have them
 
 
 def test_a_fossil_learns_at_the_rate_of_its_group():
@@ -220,3 +223,43 @@ def test_gradient_scaling_goes_on_with_seeds(fused, overflows):
     scaler.step(optimizer)
     scaler.update()
     assert torch.equal(scale, before) == overflows
+
+
+@pytest.mark.parametrize("is_early", [False, True])
+@pytest.mark.parametrize("kind", ["register_step_pre_hook", "register_step_post_hook"])
+def test_step_hooks_of_the_user_see_the_groups_of_the_user(kind, is_early):
+    model, seen = build_model(config=SHORT), []
+    optimizer = split_in_two(model.host)
+    for turn in (True, False):
+        if turn == is_early:
+            getattr(optimizer, kind)(lambda o, *_: seen.append([len(g) for g in members(o)]))
+        else:
+            growing = GrowingOptimizer(model, optimizer, seed_factor=0.5)
+    backward(model, optimizer)
+    optimizer.step()
+    walk_to(model, SeedStage.BLENDING)
+    growing.sync()
+    for _ in range(2):
+        backward(model, optimizer)
+        optimizer.step()
+    assert seen == [[3, 5], [6, 5], [6, 5]]
+
+
+@pytest.mark.parametrize("is_early", [False, True])
+@pytest.mark.parametrize("name", sorted(SCHEDULERS.keys() - {"plateau"}))
+def test_a_scheduler_may_step_after_every_step_from_a_hook(name, is_early):
+    host, model = build_host(), build_model(config=SHORT)
+    walk_to(model, SeedStage.BLENDING)
+    plain, grown = split_in_two(host), split_in_two(model.host)
+    if not is_early:
+        GrowingOptimizer(model, grown, seed_factor=0.5)
+    for optimizer in (plain, grown):
+        scheduler = SCHEDULERS[name](optimizer)
+        optimizer.register_step_post_hook(lambda *_, by=scheduler: by.step())
+    if is_early:
+        GrowingOptimizer(model, grown, seed_factor=0.5)
+    for _ in range(6):
+        for network, optimizer in ((host, plain), (model, grown)):
+            backward(network, optimizer)
+            optimizer.step()
+        assert [g["lr"] for g in grown.param_groups] == [g["lr"] for g in plain.param_groups]

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import copy
+import gc
 
 import pytest
 import torch
 from torch import nn
-from torch.nn import functional as F
 
-from tamiyo.contracts import ConfigError, InvariantError, LifecycleConfig, SeedStage, Style
+from tamiyo.contracts import ConfigError, InvariantError, SeedStage
 from tamiyo.engine import GrowingOptimizer
 from tests.support.hosts import (
     advance,
-    build_batch,
-    build_host,
     build_model,
     fossilize,
     germinate,
@@ -22,6 +20,7 @@ from tests.support.hosts import (
     prune,
     walk_to,
 )
+from tests.support.optimizers import SHORT, follow, members, train
 
 OPTIMIZERS = {
     "sgd": lambda p: torch.optim.SGD(p, lr=0.01),
@@ -43,41 +42,6 @@ OPTIMIZERS = {
     "rmsprop": lambda p: torch.optim.RMSprop(p, lr=0.01, momentum=0.9, centered=True),
     "rprop": torch.optim.Rprop,
 }
-SHORT = LifecycleConfig(
-    incubate=False,
-    ramp=False,
-    min_prune_age_epochs=0,
-    embargo_epochs_after_prune=0,
-)
-"""Seeds blend at full strength when they advance, and may leave at any time."""
-
-
-def train(model, optimizer, *, steps=3, network=None):
-    for step in range(steps):
-        inputs, targets = build_batch(seed=step)
-        optimizer.zero_grad()
-        F.cross_entropy((network or model)(inputs), targets).backward()
-        optimizer.step()
-
-
-def follow(build=OPTIMIZERS["adam"], *, stage=None, seed_factor=0.5, **options):
-    """A model, the user's optimizer and what leads it; given a stage, a trained seed in r0c0."""
-    model = build_model(config=SHORT, **options).train()
-    optimizer = build(model.host.parameters())
-    growing = GrowingOptimizer(model, optimizer, seed_factor=seed_factor)
-    if stage is not None:
-        walk_to(model, stage)
-        growing.sync()
-        train(model, optimizer)
-    return model, optimizer, growing
-
-
-def members(optimizer):
-    return [[id(p) for p in group["params"]] for group in optimizer.param_groups]
-
-
-def ids(*modules):
-    return [id(p) for module in modules for p in module.parameters()]
 
 
 def copy_optimizer_state(optimizer):
@@ -131,56 +95,6 @@ def test_the_groups_are_the_same_objects_before_and_after_everything():
         assert optimizer.param_groups[0]["params"] is params
 
 
-def test_a_group_ends_in_the_seeds_and_fossils_of_its_slots_in_the_order_of_the_slots():
-    model = build_model(config=SHORT)
-    first, second = list(model.host[:3].parameters()), list(model.host[3:].parameters())
-    optimizer = torch.optim.Adam([{"params": first}, {"params": second, "lr": 0.1}])
-    growing = GrowingOptimizer(model, optimizer)
-    walk_to(model, SeedStage.FOSSILIZED, "r0c1")
-    walk_to(model, SeedStage.GERMINATED, "r0c0")
-    growing.sync()
-    one, two = model.seeds["r0c0"], model.seeds["r0c1"]
-    assert members(optimizer) == [ids(model.host[:3], one), ids(model.host[3:], two)]
-    assert growing.homes() == {"r0c0-1-norm": 0, "r0c1-1-norm": 1}
-
-
-@pytest.mark.parametrize(
-    ("held", "home"),
-    [
-        ([["3.weight"], ["4.weight"]], 1),  # the slot's own module
-        ([["8.weight"], ["3.weight"], ["0.weight"]], 1),  # the last one before it
-        ([["8.bias"], ["8.weight"]], 1),  # the first one after it
-    ],
-)
-def test_a_seed_joins_the_group_of_the_nearest_parameter(held, home):
-    model = build_model(config=SHORT, slots={"r0c0": "4"})
-    named = dict(model.host.named_parameters())
-    groups = [{"params": [named[name] for name in names]} for names in held]
-    growing = GrowingOptimizer(model, torch.optim.SGD(groups))
-    germinate(model)
-    growing.sync()
-    growing.check_membership()
-    assert growing.homes() == {"r0c0-1-norm": home}
-
-
-def test_the_users_own_parameters_stay_where_they_are_also_those_added_later():
-    model = build_model(config=SHORT)
-    stranger, late = (nn.Parameter(torch.ones(2)) for _ in range(2))
-    host = [p for p in model.host.parameters() if p is not model.host[8].bias]
-    optimizer = torch.optim.Adam([{"params": [stranger]}, {"params": host}])
-    growing = GrowingOptimizer(model, optimizer)
-    walk_to(model, SeedStage.GERMINATED)
-    growing.sync()
-    optimizer.add_param_group({"params": [late, model.host[8].bias]})
-    walk_to(model, SeedStage.GERMINATED, "r0c1")
-    growing.sync()
-    growing.check_membership()
-    seeds = ids(model.seeds["r0c0"], model.seeds["r0c1"])
-    assert members(optimizer)[0] == [id(stranger)]
-    assert members(optimizer)[1] == [*map(id, host), *seeds]
-    assert members(optimizer)[2] == [id(late), id(model.host[8].bias)]
-
-
 def test_a_seed_that_the_user_put_in_is_taken_over():
     model = build_model(config=SHORT)
     walk_to(model, SeedStage.BLENDING)
@@ -189,7 +103,7 @@ def test_a_seed_that_the_user_put_in_is_taken_over():
     growing.check_membership()
     prune(model)
     growing.sync()
-    assert members(optimizer) == [ids(model.host)]
+    assert members(optimizer) == [[id(p) for p in model.host.parameters()]]
 
 
 def test_a_frozen_host_that_the_optimizer_holds_is_left_alone_while_its_seed_learns():
@@ -201,20 +115,6 @@ def test_a_frozen_host_that_the_optimizer_holds_is_left_alone_while_its_seed_lea
     train(model, optimizer)
     assert all(map(torch.equal, model.host.parameters(), before))
     assert not torch.equal(model.seeds["r0c0"].scale, scale)
-
-
-def test_names_of_parameters_follow_their_parameters():
-    model = build_model(config=SHORT)
-    optimizer = torch.optim.Adam(model.host.named_parameters())
-    growing = GrowingOptimizer(model, optimizer)
-    germinate(model)
-    growing.sync()
-    everything = {id(p): name.removeprefix("host.") for name, p in model.named_parameters()}
-    group = optimizer.param_groups[0]
-    assert group["param_names"] == [everything[id(p)] for p in group["params"]]
-    prune(model)
-    growing.sync()
-    assert group["param_names"] == [name for name, _ in model.host.named_parameters()]
 
 
 def test_two_hundred_seeds_leave_nothing_behind():
@@ -278,9 +178,8 @@ class Failing(torch.optim.SGD):
         lambda model, optimizer, growing: growing.sync(),
         lambda model, optimizer, growing: train(model, optimizer, steps=1),
         lambda model, optimizer, growing: optimizer.state_dict(),
-        lambda model, optimizer, growing: growing.release(),
     ],
-    ids=["sync", "step", "state_dict", "release"],
+    ids=["sync", "step", "state_dict"],
 )
 def test_the_groups_are_restored_after_a_step_that_raised(recover):
     model, optimizer, growing = follow(Failing, stage=SeedStage.BLENDING)
@@ -316,101 +215,6 @@ def test_clearing_forgets_the_model_and_nothing_else():
     growing.clear_state()
     assert set(optimizer.state) == {stranger}
     train(model, optimizer)
-
-
-def test_a_released_optimizer_is_followed_no_more():
-    model, optimizer, growing = follow(stage=SeedStage.BLENDING)
-    growing.release()
-    train(model, optimizer)
-    train(model, optimizer, network=model.host)
-    assert growing.steps == 3
-    growing.release()
-
-
-@pytest.mark.parametrize(
-    ("optimizer", "got"),
-    [
-        (lambda host: torch.optim.LBFGS(host.parameters()), "got LBFGS, which keeps one flat"),
-        (lambda host: torch.optim.SparseAdam(host.parameters()), "SparseAdam, which takes sparse"),
-        (lambda host: torch.optim.Muon([host[8].weight]), "got Muon: Muon only supports 2D"),
-        (
-            lambda host: torch.optim.SGD(build_host().parameters()),
-            "SGD that holds none of them: build it from host.parameters",
-        ),
-    ],
-    ids=["LBFGS", "SparseAdam", "Muon", "of-another-host"],
-)
-def test_an_optimizer_that_cannot_follow_is_refused_before_anything_grows(optimizer, got):
-    model = build_model()
-    with pytest.raises(ConfigError, match=got):
-        GrowingOptimizer(model, optimizer(model.host))
-
-
-class Peculiar(torch.optim.SGD):
-    """Cannot be built from parameters alone."""
-
-    def __init__(self, host):
-        super().__init__(host.parameters(), lr=0.01)
-
-
-def test_an_optimizer_that_is_built_in_its_own_way_is_accepted():
-    model = build_model()
-    assert GrowingOptimizer(model, Peculiar(model.host)).homes() == {}
-
-
-@pytest.mark.parametrize("wrap", [False, True])
-def test_training_the_host_instead_of_the_model_is_noticed_at_the_first_step(wrap):
-    model, optimizer, growing = follow(wrap=wrap)
-    walk_to(model, SeedStage.BLENDING)
-    growing.sync()
-    with pytest.raises(
-        ConfigError, match="not with the host, got no gradient for seed r0c0-1-norm"
-    ):
-        train(model, optimizer, network=model.host)
-    assert growing.steps == 1
-    assert len(optimizer.param_groups) == 1
-
-
-def test_it_is_noticed_where_the_nearest_parameter_is_frozen():
-    model, optimizer, growing = follow()
-    walk_to(model, SeedStage.BLENDING)
-    model.host[1].requires_grad_(False)
-    growing.sync()
-    with pytest.raises(ConfigError, match="got no gradient for seed r0c0-1-norm"):
-        train(model, optimizer, network=model.host)
-
-
-@pytest.mark.parametrize("style", list(Style))
-def test_no_style_of_seed_is_taken_for_a_missing_one_at_birth(style):
-    model, optimizer, growing = follow()
-    germinate(model, style=style)
-    growing.sync()
-    train(model, optimizer)
-    advance(model)
-    growing.sync()
-    train(model, optimizer)
-    assert growing.steps == 6
-
-
-def test_seeds_that_get_no_gradient_for_a_reason_are_not_taken_for_missing():
-    model, optimizer, growing = follow(stage=SeedStage.BLENDING)
-    germinate(model, "r0c1")  # has no influence yet
-    model.seeds["r0c0"].requires_grad_(False)
-    growing.sync()
-    train(model, optimizer)
-    model.seeds["r0c0"].requires_grad_(True)
-    optimizer.zero_grad()
-    F.cross_entropy(model(build_batch()[0]), build_batch()[1]).backward(
-        inputs=[*model.host[3:].parameters()]  # a step for the later layers alone
-    )
-    optimizer.step()
-    prune(model)  # and steps between a change and the sync
-    train(model, optimizer)
-    pass_epoch(model)
-    assert germinate(model).executed
-    advance(model)
-    train(model, optimizer)
-    assert growing.steps == 13
 
 
 def leave_out(optimizer):
@@ -460,3 +264,83 @@ def test_a_step_follows_a_changed_structure_by_itself():
     train(model, growing.optimizer, steps=1)
     growing.check_membership()
     assert growing.homes() == {}
+
+
+def test_release_gives_the_optimizer_back_as_it_was():
+    model, optimizer, growing = follow(stage=SeedStage.FOSSILIZED)
+    walk_to(model, SeedStage.BLENDING, "r0c1")
+    train(model, optimizer)
+    host = list(model.host.parameters())
+    before = {p: optimizer.state[p] for p in host}
+    growing.release()
+    assert members(optimizer) == [list(map(id, host))]
+    assert set(optimizer.state) == set(host)
+    assert all(optimizer.state[p] is before[p] for p in host)
+    torch.optim.Adam(host).load_state_dict(optimizer.state_dict())
+
+
+def test_release_after_a_step_that_raised_merges_the_groups():
+    model, optimizer, growing = follow(Failing, stage=SeedStage.BLENDING)
+    optimizer.fails = True
+    with pytest.raises(RuntimeError, match="out of memory"):
+        train(model, optimizer, steps=1)
+    growing.release()
+    assert members(optimizer) == [[id(p) for p in model.host.parameters()]]
+
+
+def test_release_takes_names_and_hooks_along():
+    model = build_model(config=SHORT)
+    optimizer = torch.optim.Adam(model.host.named_parameters())
+    handle = optimizer.register_step_post_hook(lambda *_: None)
+    growing = GrowingOptimizer(model, optimizer)
+    germinate(model)
+    growing.sync()
+    growing.release()
+    names = [name for name, _ in model.host.named_parameters()]
+    assert optimizer.param_groups[0]["param_names"] == names
+    assert list(handle.hooks_dict_ref()) == [handle.id]
+
+
+def test_a_released_optimizer_trains_the_bare_host_and_follows_no_more():
+    model, optimizer, growing = follow(stage=SeedStage.BLENDING)
+    growing.release()
+    before = model.host[0].weight.detach().clone()
+    train(model, optimizer, network=model.host)
+    assert not torch.equal(model.host[0].weight, before)
+    assert growing.steps == 3
+    optimizer.add_param_group({"params": model.seeds.parameters()})
+    growing.release()  # once more: what the user put in since is the user's
+    assert len(optimizer.param_groups[1]["params"]) == 3
+    with pytest.raises(ConfigError, match="synced once released, got one that was"):
+        growing.sync()
+
+
+def test_a_second_one_for_a_host_is_refused_until_the_first_is_released():
+    model = build_model(config=SHORT)
+    trunk, head = (torch.optim.SGD(model.host[i].parameters(), lr=0.1) for i in (0, 8))
+    first = GrowingOptimizer(model, trunk)
+    for rival in (model, build_model(model.host)):
+        with pytest.raises(ConfigError, match="one GrowingOptimizer at a time, got a second one"):
+            GrowingOptimizer(rival, head)
+    first.release()
+    GrowingOptimizer(model, head)
+
+
+def test_one_that_nobody_holds_any_more_does_not_stand_in_the_way():
+    model = build_model(config=SHORT)
+    gc.disable()
+    try:
+        for _ in range(3):
+            GrowingOptimizer(model, torch.optim.SGD(model.host.parameters(), lr=0.1))
+    finally:
+        gc.enable()
+
+
+def test_a_copy_is_led_by_its_own():
+    model, _, growing = follow()
+    twin_model, twin = copy.deepcopy((model, growing))
+    with pytest.raises(ConfigError, match="got a second one"):
+        GrowingOptimizer(twin_model, torch.optim.SGD(twin_model.host.parameters()))
+    twin.release()
+    growing.sync()
+    GrowingOptimizer(twin_model, torch.optim.SGD(twin_model.host.parameters()))
