@@ -323,7 +323,8 @@ def _check_features(features: object, slot: SeedSlot) -> Tensor:
         axis = 1 if shape.topology == Topology.CNN else -1
         if features.dim() == 1 + len(shape.per_sample) and features.shape[axis] == shape.channels:
             return features
-    found = list(features.shape) if isinstance(features, Tensor) else type(features).__name__
+    is_plain = isinstance(features, Tensor) and not features.is_nested
+    found = list(cast("Tensor", features).shape) if is_plain else type(features).__name__
     message = (
         f"features of slot {slot.slot_id} must have the axes and the {shape.channels} channels of "
         f"the example's, {list(shape.per_sample)} per sample, got {found}"

@@ -65,7 +65,8 @@ class Site:
             children[name] = self._tap
 
     def clear(self) -> None:
-        """Put the module back."""
+        """Put the module back, and forget what the tap did and saw."""
+        self._tap.set(_keep)
         for children, name in self._places:
             children[name] = self._module
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import weakref
+
 import pytest
 import torch
 from torch import nn
@@ -79,3 +81,17 @@ def test_a_tap_has_the_mode_of_its_module():
         host.train(training)
         with tapping([(site, torch.relu)]):
             assert host[2].training is training
+
+
+def test_a_tap_forgets_what_it_did():
+    host = build_host()
+    site = Site(host, ("2",))
+
+    def change(output):
+        return output
+
+    watched = weakref.ref(change)
+    with tapping([(site, change)]):
+        host(build_batch()[0])
+    del change
+    assert watched() is None

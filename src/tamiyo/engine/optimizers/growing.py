@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import gc
 from typing import TYPE_CHECKING, Any, Final
-from weakref import WeakKeyDictionary
+from weakref import WeakValueDictionary
 
 from tamiyo.contracts import ConfigError, InvariantError
 from tamiyo.engine.optimizers.checking import (
@@ -151,7 +151,7 @@ class GrowingOptimizer:
         for handle in self._handles:
             handle.remove()
         self._handles = ()
-        _LEADING.pop(self, None)
+        _LEADERS.pop(id(self._model.host), None)
         self._admit([], self._find_ours())
 
     def __getstate__(self) -> dict[str, Any]:
@@ -163,7 +163,7 @@ class GrowingOptimizer:
         self._handles = self._register_hooks()
 
     def _register_hooks(self) -> tuple[RemovableHandle, ...]:
-        _LEADING[self] = self._model
+        _LEADERS[id(self._model.host)] = self
         optimizer = self.optimizer
         return (
             optimizer.register_step_pre_hook(self._before_step),
@@ -245,9 +245,9 @@ def _check_unled(model: TamiyoModel) -> None:
     Raises:
         ConfigError: If it is.
     """
-    if _is_led(model):
+    if id(model.host) in _LEADERS:
         gc.collect()  # one that nobody holds lives on for a while, in a cycle with its hooks
-    if _is_led(model):
+    if id(model.host) in _LEADERS:
         message = (
             "a model must have one GrowingOptimizer at a time, got a second one: release the "
             "first, or put all parameters into one optimizer, in groups"
@@ -255,9 +255,5 @@ def _check_unled(model: TamiyoModel) -> None:
         raise ConfigError(message)
 
 
-def _is_led(model: TamiyoModel) -> bool:
-    return any(led.host is model.host for led in _LEADING.values())
-
-
-_LEADING: Final[WeakKeyDictionary[GrowingOptimizer, TamiyoModel]] = WeakKeyDictionary()
-"""What leads which model now."""
+_LEADERS: Final[WeakValueDictionary[int, GrowingOptimizer]] = WeakValueDictionary()
+"""Identity of every host that is led to what leads it, which keeps the host alive."""
