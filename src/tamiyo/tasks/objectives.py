@@ -226,6 +226,8 @@ def _per_unit(numbers: object, name: str, samples: int) -> Units:
 
 def _per_kept_target(numbers: Tensor, is_kept: Tensor) -> Units:
     """Average over the targets of each sample that are not left out, [B, ...]; they are weights."""
+    if numbers.dim() == 1:
+        return Units(values=numbers.detach().double(), weights=is_kept.double())
     numbers, kept = (one.double().reshape(len(one), -1) for one in (numbers.detach(), is_kept))
     weights = kept.sum(dim=1)
     return Units(values=(numbers * kept).sum(dim=1) / weights.clamp(min=1), weights=weights)
