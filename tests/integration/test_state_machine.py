@@ -65,9 +65,9 @@ class World:
         self.optimizer.sync()
         self.optimizer.check_membership()
         inputs, targets = build_batch(4, seed=self.model.epoch)
-        self.optimizer.zero_grad()
+        self.optimizer.optimizer.zero_grad()
         F.cross_entropy(self.model(inputs), targets).backward()
-        self.optimizer.step()
+        self.optimizer.optimizer.step()
         measured = {slot_id: self.measure() for slot_id in self.model.slots}
         self.model.finish_epoch(measured, control_accuracy=self.draw.uniform(40, 60))
 
