@@ -44,7 +44,8 @@ class EpochMeter:
         initial: The report of the model before training.
 
     Raises:
-        ConfigError: If control cannot be gone through twice, or loss or metric cannot be used.
+        ConfigError: If the model has no slots, control cannot be gone through twice, or loss or
+            metric cannot be used.
     """
 
     def __init__(
@@ -57,6 +58,9 @@ class EpochMeter:
         metric: Judgement | None = None,
         higher_is_better: bool = True,
     ) -> None:
+        if not isinstance(model, TamiyoModel):
+            message = f"model must be what tamiyo.attach returned, got {type(model).__name__}"
+            raise ConfigError(message)
         self._model = model
         self._control = FixedBatches("control", control)
         self._optimizer = optimizer

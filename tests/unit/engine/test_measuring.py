@@ -132,3 +132,9 @@ def test_no_batches_are_refused():
 def test_values_that_do_not_fit_a_scale_are_refused(values, higher_is_better, message):
     with pytest.raises(ConfigError, match=message):
         choose(values, higher_is_better=higher_is_better)
+
+
+def test_a_network_without_slots_is_refused():
+    model = build_model()
+    with pytest.raises(ConfigError, match="what tamiyo.attach returned, got Sequential"):
+        EpochMeter(model.host, CONTROL, optimizer=lead(model))
