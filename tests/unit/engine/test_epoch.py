@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from tamiyo.contracts import LifecycleOp
+from tamiyo.contracts import ConfigError, LifecycleOp
 from tamiyo.engine import WorkCounter, read_gradients, train_epoch
 from tamiyo.tasks import CLASSIFICATION
 from tests.support.tasks import (
@@ -147,3 +147,8 @@ def test_fossils_and_seeds_without_gradient_have_no_reading():
     set_gradients(model, 1.0, 1.0, 1.0, 1.0)
     model.slots["r0c0"].seed.stage = model.slots["r0c0"].seed.stage.FOSSILIZED
     assert read_gradients(model) == {}
+
+
+def test_an_epoch_without_a_batch_is_refused():
+    with pytest.raises(ConfigError, match="must hold at least one batch per epoch, got none"):
+        run_epoch(build_model(), batches=[])

@@ -136,5 +136,5 @@ def test_values_that_do_not_fit_a_scale_are_refused(values, higher_is_better, me
 
 def test_a_network_without_slots_is_refused():
     model = build_model()
-    with pytest.raises(ConfigError, match="what tamiyo.attach returned, got Sequential"):
+    with pytest.raises(ConfigError, match=r"what tamiyo.attach returned, got Sequential"):
         EpochMeter(model.host, CONTROL, optimizer=lead(model))
