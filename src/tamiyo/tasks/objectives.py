@@ -262,6 +262,8 @@ def _class_losses(
     losses = F.cross_entropy(
         outputs, targets, reduction="none", ignore_index=ignored, label_smoothing=label_smoothing
     )
+    if targets.is_floating_point():  # shares of every class, of which none is left out
+        return _per_unit(losses, "loss", len(losses))
     return _per_kept_target(losses, targets != ignored)
 
 

@@ -67,6 +67,14 @@ def test_targets_that_are_left_out_are_neither_right_nor_wrong():
     assert values.weights.tolist() == [2.0, 0.0, 4.0, 4.0]
 
 
+def test_soft_labels_are_compared_sample_by_sample_beside_a_metric():
+    outputs, targets = draw(6, 3), draw(6, 3, seed=1).softmax(dim=1)
+    objective = build_objective(F.cross_entropy, lambda outputs, targets: outputs[:, 0])
+    losses = judge_loss(objective, outputs, targets)
+    assert losses.weights.tolist() == [1.0] * 6
+    assert losses.mean == pytest.approx(F.cross_entropy(outputs, targets).item())
+
+
 def test_weighted_cross_entropy_is_compared_batch_by_batch():
     loss = nn.CrossEntropyLoss(weight=torch.tensor([1.0, 5.0]))
     losses = judge_loss(build_objective(loss), OUTPUTS, TARGETS)
