@@ -94,7 +94,7 @@ def describe_modules(source: HostSource) -> list[dict[str, object]]:
     """
     import torch
 
-    from tamiyo.model import call_host, describe_host, drawing_from, propose_slots
+    from tamiyo.model import call_host, describe_host, drawing_from
 
     # What foreign code prints is no part of the answer.
     with redirect_stdout(sys.stderr), _importing_from_here(), drawing_from(torch.Generator()):
@@ -113,20 +113,17 @@ def describe_modules(source: HostSource) -> list[dict[str, object]]:
         if not reports:
             message = f"host must hold modules that can be slots, got {type(host).__name__} alone"
             raise ConfigError(message)
-        proposed = {}
-        if any(report.is_proposed for report in reports):
-            proposed = {path: slot for slot, path in propose_slots(host, example).items()}
-    return [_describe_module(report, proposed.get(report.path)) for report in reports]
+    return [_describe_module(report) for report in reports]
 
 
-def _describe_module(report: ModuleReport, slot_id: str | None) -> dict[str, object]:
+def _describe_module(report: ModuleReport) -> dict[str, object]:
     return {
         "path": report.path,
         "type": report.type_name,
         "parameters": report.parameters,
         "output": report.output_shape,
         "topology": None if report.topology is None else str(report.topology),
-        "slot": slot_id,
+        "slot": report.proposed_slot,
         "refusal": report.refusal,
     }
 

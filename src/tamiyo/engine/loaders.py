@@ -36,8 +36,8 @@ class LoaderData:
         objective: What the host is trained for and judged by.
         control: The control batches.
         test: The test batches, or ``None``.
-        first_batches: Name of each of the two to its first batch.
         example: The first samples of control, to find shapes with.
+        first_of_test: The first test batch, or ``None``.
 
     Raises:
         ConfigError: If they cannot be gone through twice, do not begin with a pair, or control or
@@ -51,10 +51,8 @@ class LoaderData:
         self.objective = objective
         self.control: Batches = FixedBatches("control", control)
         self.test: Batches | None = None if test is None else FixedBatches("test", test)
-        self.first_batches = {"control": _read_first("control", self.control)}
-        if self.test is not None:
-            self.first_batches["test"] = _read_first("test", self.test)
-        self.example = _cut_example(self.first_batches["control"][0])
+        self.example = _cut_example(_read_first("control", self.control)[0])
+        self.first_of_test = None if self.test is None else _read_first("test", self.test)
         self._train = train
 
     def train_batches(self, generator: torch.Generator) -> Iterator[tuple[Any, Any]]:

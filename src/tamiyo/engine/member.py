@@ -145,7 +145,6 @@ class Member:
             self.model, self._trainee.optimizer, seed_factor=engine.seed_learning_rate_factor
         )
         self.work = WorkCounter()
-        self.global_step = 0
         self._governor = Governor(engine.governor, initial_loss=config.initial_loss)
         self.initial = self._report(None, self._validate(), rolled_back=None)
         self._governor.remember(self.model, epoch=0)
@@ -154,6 +153,11 @@ class Member:
     def epochs_completed(self) -> int:
         """Epochs trained so far."""
         return self.model.epoch - 1
+
+    @property
+    def global_step(self) -> int:
+        """Optimizer steps completed."""
+        return self.optimizer.steps
 
     def step(self, command: AdaptationCommand | None) -> StepResult:
         """Carry out a command, let time pass, train one epoch, validate and report.
@@ -222,7 +226,6 @@ class Member:
             shadow=self._generators["shadow"],
             work=self.work,
         )
-        self.global_step += trained.steps
         validation = self._validate()
         reason = self._find_divergence(trained, validation)
         if reason is not None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Final
+
+from tamiyo.model.blueprints import FEWEST_NUMBERS, SUPPORTED_AXES, count_normalized
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,12 +20,6 @@ _LAYOUTS: Final[Mapping[tuple[int, int | None], tuple[str, str]]] = {
     (5, 1): ("[B, C, D, H, W]", "name another module"),
 }
 """Number of axes and axis of the channels to a layout that is not supported, and the way out."""
-
-_NORMALIZED: Final = {4: 1, 3: -1, 2: -1}
-"""Number of axes to the first axis that a seed's normalizer runs over."""
-
-_FEWEST_NUMBERS: Final = 2
-"""Numbers it must run over at least, or they have no variance."""
 
 
 def find_output_refusal(observation: Observation, path: str) -> str | None:
@@ -60,11 +55,11 @@ def _find_layout_refusal(shape: tuple[int, ...], channel_axis: int | None) -> st
     if (len(shape), channel_axis) in _LAYOUTS:
         layout, way_out = _LAYOUTS[len(shape), channel_axis]
         return f"must {_SUPPORTED}, {found}, which is {layout}: {way_out}"
-    if len(shape) not in _NORMALIZED:
+    if len(shape) not in SUPPORTED_AXES:
         return f"must {_SUPPORTED}, {found}: name another module"
-    if math.prod(shape[_NORMALIZED[len(shape)] :]) < _FEWEST_NUMBERS:
+    if count_normalized(shape) < FEWEST_NUMBERS:
         return (
-            f"must put out at least {_FEWEST_NUMBERS} numbers to normalize over, {found}: name "
+            f"must put out at least {FEWEST_NUMBERS} numbers to normalize over, {found}: name "
             "another module"
         )
     return None

@@ -44,7 +44,7 @@ class ModuleReport:
             does not run.
         topology: What the axes mean to a seed; ``None`` if it can be no slot.
         refusal: Why it can be no slot, in words that follow its name; ``None`` if it can.
-        is_proposed: Whether :func:`propose_slots` names it by default.
+        proposed_slot: Slot id :func:`propose_slots` gives it by default; ``None`` if it does not.
     """
 
     path: str
@@ -53,7 +53,12 @@ class ModuleReport:
     output_shape: tuple[int, ...] | None
     topology: Topology | None
     refusal: str | None
-    is_proposed: bool
+    proposed_slot: str | None
+
+    @property
+    def is_proposed(self) -> bool:
+        """Whether :func:`propose_slots` names it by default."""
+        return self.proposed_slot is not None
 
 
 def describe_host(host: nn.Module, example: object) -> tuple[ModuleReport, ...]:
@@ -70,7 +75,7 @@ def describe_host(host: nn.Module, example: object) -> tuple[ModuleReport, ...]:
         ConfigError: If the host is one that cannot be grown or does not take the example.
     """
     survey = _survey(host, example)
-    proposed = _choose(survey, _DEFAULT_COUNT)
+    proposed = {path: slot for slot, path in _choose(survey, _DEFAULT_COUNT).items()}
     return tuple(
         ModuleReport(
             path=path,
@@ -81,7 +86,7 @@ def describe_host(host: nn.Module, example: object) -> tuple[ModuleReport, ...]:
             output_shape=survey.observation.first(path).shape if finding.index >= 0 else None,
             topology=None if finding.probe is None else finding.probe.shape.topology,
             refusal=finding.refusal or None,
-            is_proposed=path in proposed,
+            proposed_slot=proposed.get(path),
         )
         for path, finding in survey.findings.items()
     )
@@ -114,7 +119,7 @@ def propose_slots(
     chosen = _choose(survey, count)
     if not chosen:
         raise ShapeError(_explain(survey))
-    return {f"r0c{column}": path for column, path in enumerate(chosen)}
+    return chosen
 
 
 @dataclass(frozen=True)
@@ -155,7 +160,7 @@ def _explain(survey: _Survey) -> str:
     return f"host must have a module that can be a slot, got none: {some}"
 
 
-def _choose(survey: _Survey, count: int) -> list[str]:
+def _choose(survey: _Survey, count: int) -> dict[str, str]:
     """Choose slots from the stages, or from what they are made of where there are too few."""
     ends = _list_ends(survey)
     stages = [path for path in ends if _is_compound(survey, path)]
@@ -170,7 +175,8 @@ def _choose(survey: _Survey, count: int) -> list[str]:
         opened.add(largest)
         inner = _outermost(_inside(largest, stages)) or _inside(largest, ends)
         pool = sorted({*pool, *inner}, key=survey.work)
-    return _spread(pool, survey, count)
+    chosen = _spread(pool, survey, count)
+    return {f"r0c{column}": path for column, path in enumerate(chosen)}
 
 
 def _list_ends(survey: _Survey) -> list[str]:

@@ -11,11 +11,19 @@ from tamiyo.model.blueprints.registry import (
     count_gate_parameters,
     name_algorithm,
 )
-from tamiyo.model.blueprints.shapes import SlotShape, Topology
+from tamiyo.model.blueprints.shapes import (
+    FEWEST_NUMBERS,
+    SUPPORTED_AXES,
+    SlotShape,
+    Topology,
+    count_normalized,
+)
 from tamiyo.model.modules import LearnedGate, SeedModule
 
 __all__ = [
     "BLUEPRINTS",
+    "FEWEST_NUMBERS",
+    "SUPPORTED_AXES",
     "BlueprintEntry",
     "LearnedGate",
     "SeedModule",
@@ -25,5 +33,6 @@ __all__ = [
     "build_seed_module",
     "count_blueprint_parameters",
     "count_gate_parameters",
+    "count_normalized",
     "name_algorithm",
 ]

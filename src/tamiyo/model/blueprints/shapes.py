@@ -13,16 +13,21 @@ from tamiyo.contracts import ShapeError
 from tamiyo.model.modules import Topology
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from torch import Tensor
 
-__all__ = ["SlotShape", "Topology"]
+__all__ = ["FEWEST_NUMBERS", "SUPPORTED_AXES", "SlotShape", "Topology", "count_normalized"]
 
 
 _TOPOLOGIES: Final = MappingProxyType({4: Topology.CNN, 3: Topology.SEQUENCE, 2: Topology.VECTOR})
 """Axes of a batch of features to what they mean."""
 
-_MIN_NUMBERS: Final = 2
-"""Numbers that a normalizer runs over, or it has no variance."""
+SUPPORTED_AXES: Final = frozenset(_TOPOLOGIES)
+"""Numbers of axes that a batch of features may have."""
+
+FEWEST_NUMBERS: Final = 2
+"""Numbers that a normalizer runs over at least, or it has no variance."""
 
 
 @dataclass(frozen=True)
@@ -59,12 +64,12 @@ class SlotShape:
                 two numbers: a whole sample of a CNN, the channels of a sequence or a vector.
         """
         topology = _TOPOLOGIES.get(features.dim())
-        is_plain = topology is not None and features.is_floating_point()
-        if topology is None or not is_plain or _count_normalized(topology, features) < _MIN_NUMBERS:
+        is_enough = count_normalized(features.shape) >= FEWEST_NUMBERS
+        if topology is None or not features.is_floating_point() or not is_enough:
             message = (
                 f"features of slot {slot_id} must be real floating-point numbers of shape "
-                f"[B, C, H, W], [B, T, D] or [B, D] with at least {_MIN_NUMBERS} to normalize over "
-                f"(C H W, or D), got {features.dtype} of shape {list(features.shape)}"
+                f"[B, C, H, W], [B, T, D] or [B, D] with at least {FEWEST_NUMBERS} to normalize "
+                f"over (C H W, or D), got {features.dtype} of shape {list(features.shape)}"
             )
             raise ShapeError(message)
         if topology == Topology.CNN:
@@ -92,6 +97,17 @@ class SlotShape:
         return self.topology.channel_shape(self.channels)
 
 
-def _count_normalized(topology: Topology, features: Tensor) -> int:
-    """Count the numbers a seed's normalizer runs over at least."""
-    return math.prod(features.shape[1:]) if topology == Topology.CNN else features.shape[-1]
+def count_normalized(shape: Sequence[int]) -> int:
+    """Count the numbers that a seed's normalizer runs over.
+
+    Args:
+        shape: Shape of a batch of features.
+
+    Returns:
+        Those of a whole sample of a CNN, of a position of a sequence, of a vector; 0 if the shape
+        is none of these.
+    """
+    topology = _TOPOLOGIES.get(len(shape))
+    if topology is None:
+        return 0
+    return math.prod(shape[1:]) if topology == Topology.CNN else shape[-1]

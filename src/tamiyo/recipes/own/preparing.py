@@ -163,9 +163,9 @@ def describe_own_task(
     if not isinstance(epochs, int):
         message = f"epochs must be a whole number, got {epochs!r}"
         raise ConfigError(message)
-    for batch in data.first_batches.values():
-        judge_network(model, [batch], data.objective)
     values, losses = judge_network(model, data.control, data.objective)
+    if data.first_of_test is not None:  # refused now rather than after training
+        judge_network(model, [data.first_of_test], data.objective)
     initial_loss = losses.mean
     if not 0 < initial_loss < math.inf:
         message = (

@@ -205,7 +205,7 @@ def test_a_metric_that_turns_into_no_number_is_rolled_back():
     def failing(outputs, targets):
         calls.append(True)
         errors = (outputs - targets).abs()
-        return errors * (math.nan if 30 < len(calls) < 40 else 1.0)
+        return errors * (math.nan if 12 < len(calls) < 16 else 1.0)
 
     grown = grow_regressor(metric=failing, higher_is_better=False, controller="wait-only")
     assert any("failing is not finite" in row.reason for row in grown.record.rollbacks)
