@@ -39,8 +39,12 @@ from tamiyo.contracts import (
     Style,
     TamiyoInitiated,
     Tempo,
+    TrainingFinished,
+    TrainingStarted,
     TwinTrained,
+    UpdateCompleted,
 )
+from tests.support.updates import build_update
 
 __all__ = ["BITS", "build_one_of_each", "build_run", "build_twin"]
 
@@ -151,6 +155,17 @@ def build_one_of_each() -> tuple[Event, ...]:
     return (
         _start(ACCURACY),
         TamiyoInitiated(environment=0, epoch=6),
+        TrainingStarted(
+            environment="tamiyo/Surrogate-v0",
+            seed=0,
+            config_hash="0123456789abcdef",
+            num_envs=64,
+            total_steps=320_000,
+            steps=0,
+            parameters=50_000,
+        ),
+        UpdateCompleted(report=build_update()),
+        TrainingFinished(updates=200, steps=320_000, interrupted=False),
         _decision(8, LIVES[0], LifecycleOp.GERMINATE),
         DecisionMade(
             environment=0,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from tamiyo.contracts.actions import (
     HEADS_USED_BY,
-    ActionSpec,
     AlphaAlgorithm,
     AlphaCurve,
     AlphaMode,
@@ -13,17 +12,16 @@ from tamiyo.contracts.actions import (
     Blueprint,
     CurveChoice,
     Head,
-    HeadSpec,
     Style,
     Tempo,
     build_action_spec,
+    ramp_fraction,
 )
 from tamiyo.contracts.decisions import (
     AdaptationCommand,
     Initiator,
     TamiyoDecision,
 )
-from tamiyo.contracts.encoding import encode_record, encode_value
 from tamiyo.contracts.errors import (
     ArtifactError,
     ConfigError,
@@ -44,6 +42,7 @@ from tamiyo.contracts.events import (
     EventSink,
     GateEvaluated,
     GovernorRolledBack,
+    LearningEvent,
     NullSink,
     RunFinished,
     RunStarted,
@@ -52,8 +51,13 @@ from tamiyo.contracts.events import (
     SeedPruned,
     StageChanged,
     TamiyoInitiated,
+    TrainingFinished,
+    TrainingStarted,
     TwinTrained,
+    UpdateCompleted,
     encode_event,
+    encode_record,
+    encode_value,
 )
 from tamiyo.contracts.legality import (
     find_refusal,
@@ -70,7 +74,9 @@ from tamiyo.contracts.lifecycle import (
     LifecycleConfig,
     LifecycleOp,
     SeedStage,
+    parse_slot_id,
     parse_stage,
+    sort_slot_ids,
 )
 from tamiyo.contracts.randomness import (
     derive_seed,
@@ -88,15 +94,21 @@ from tamiyo.contracts.reports import (
     SlotReport,
     TrainingSignals,
 )
-from tamiyo.contracts.slots import (
-    parse_slot_id,
-    sort_slot_ids,
-)
+from tamiyo.contracts.spaces import ActionSpec, HeadSpec, ObservationSpec, SlotBlock
 from tamiyo.contracts.tasks import (
     ACCURACY,
     MetricScale,
     TaskConfig,
     check_initial_loss,
+)
+from tamiyo.contracts.updates import (
+    AdvantageReport,
+    HeadReport,
+    OpReport,
+    PolicyReport,
+    RolloutReport,
+    UpdateReport,
+    ValueReport,
 )
 
 __all__ = [
@@ -110,6 +122,7 @@ __all__ = [
     "TRANSITIONS",
     "ActionSpec",
     "AdaptationCommand",
+    "AdvantageReport",
     "AlphaAlgorithm",
     "AlphaCurve",
     "AlphaMode",
@@ -132,6 +145,7 @@ __all__ = [
     "GateVerdict",
     "GovernorRolledBack",
     "Head",
+    "HeadReport",
     "HeadSpec",
     "HostReport",
     "Initiator",
@@ -141,7 +155,11 @@ __all__ = [
     "LifecycleOp",
     "MetricScale",
     "NullSink",
+    "ObservationSpec",
+    "OpReport",
     "PairedDifference",
+    "PolicyReport",
+    "RolloutReport",
     "RunFinished",
     "RunStarted",
     "ScheduleError",
@@ -151,6 +169,7 @@ __all__ = [
     "SeedReport",
     "SeedStage",
     "ShapeError",
+    "SlotBlock",
     "SlotIdError",
     "SlotReport",
     "StageChanged",
@@ -161,9 +180,14 @@ __all__ = [
     "TamiyoInitiated",
     "TaskConfig",
     "Tempo",
+    "TrainingFinished",
     "TrainingSignals",
+    "TrainingStarted",
     "TwinTrained",
     "UnknownNameError",
+    "UpdateCompleted",
+    "UpdateReport",
+    "ValueReport",
     "build_action_spec",
     "check_at_least",
     "check_initial_loss",
@@ -176,5 +200,6 @@ __all__ = [
     "legal_ops",
     "parse_slot_id",
     "parse_stage",
+    "ramp_fraction",
     "sort_slot_ids",
 ]

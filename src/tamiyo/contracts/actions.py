@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
 from enum import IntEnum, StrEnum
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from tamiyo.contracts.errors import ConfigError
 from tamiyo.contracts.lifecycle import LifecycleOp
+from tamiyo.contracts.spaces import ActionSpec, HeadSpec
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 __all__ = [
     "HEADS_USED_BY",
-    "ActionSpec",
     "AlphaAlgorithm",
     "AlphaCurve",
     "AlphaMode",
@@ -24,11 +23,13 @@ __all__ = [
     "Blueprint",
     "CurveChoice",
     "Head",
-    "HeadSpec",
     "Style",
     "Tempo",
     "build_action_spec",
+    "ramp_fraction",
 ]
+
+_SIGMOID_STEEPNESS: Final = 12.0
 
 
 class AlphaMode(IntEnum):
@@ -45,6 +46,32 @@ class AlphaCurve(IntEnum):
     LINEAR = 1
     COSINE = 2
     SIGMOID = 3
+
+
+def ramp_fraction(curve: AlphaCurve, time: float) -> float:
+    """Share of a ramp that is covered after a share of its time.
+
+    LINEAR is t, COSINE (1 - cos pi t) / 2, SIGMOID the logistic function of steepness 12 around the
+    middle, rescaled to run from exactly 0 to exactly 1.
+
+    Args:
+        curve: Shape of the ramp.
+        time: Share of its time, in [0, 1].
+
+    >>> ramp_fraction(AlphaCurve.LINEAR, 0.5)
+    0.5
+    """
+    if curve == AlphaCurve.LINEAR:
+        return time
+    if curve == AlphaCurve.COSINE:
+        return (1 - math.cos(math.pi * time)) / 2
+    low = _logistic(-_SIGMOID_STEEPNESS / 2)
+    high = _logistic(_SIGMOID_STEEPNESS / 2)
+    return (_logistic(_SIGMOID_STEEPNESS * (time - 0.5)) - low) / (high - low)
+
+
+def _logistic(value: float) -> float:
+    return 1 / (1 + math.exp(-value))
 
 
 class AlphaAlgorithm(IntEnum):
@@ -191,104 +218,6 @@ HEADS_USED_BY: Mapping[LifecycleOp, tuple[Head, ...]] = MappingProxyType(
     }
 )
 """Which heads have an effect under which op; every other head is forced to its neutral choice."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class HeadSpec:
-    """One head of a factored action.
-
-    Attributes:
-        name: Name of the head.
-        choices: Name of each choice, index by index.
-        parents: Heads whose choice the legal choices of this one depend on.
-        neutral: Index taken when the chosen op does not use the head.
-    """
-
-    name: str
-    choices: tuple[str, ...]
-    parents: tuple[str, ...]
-    neutral: int
-
-    def __post_init__(self) -> None:
-        """Refuse a neutral choice outside the head.
-
-        Raises:
-            ConfigError: If ``neutral`` is no index of ``choices``.
-        """
-        if not 0 <= self.neutral < len(self.choices):
-            message = (
-                f"neutral of {self.name} must be in [0, {len(self.choices)}), got {self.neutral}"
-            )
-            raise ConfigError(message)
-
-    @property
-    def size(self) -> int:
-        """Number of choices."""
-        return len(self.choices)
-
-
-@dataclass(frozen=True, kw_only=True)
-class ActionSpec:
-    """A factored action for a learner that knows no growth: heads and when each is used.
-
-    Attributes:
-        heads: The heads in sampling order; the first one is the op.
-        used_when: For each choice of the first head, the names of the heads it uses.
-    """
-
-    heads: tuple[HeadSpec, ...]
-    used_when: tuple[frozenset[str], ...]
-
-    def __post_init__(self) -> None:
-        """Refuse a table that does not fit the heads.
-
-        Raises:
-            ConfigError: If ``used_when`` has not one row per op, or a head comes before its parent.
-        """
-        if len(self.used_when) != self.heads[0].size:
-            message = f"used_when must have {self.heads[0].size} rows, got {len(self.used_when)}"
-            raise ConfigError(message)
-        seen: set[str] = set()
-        for head in self.heads:
-            if not set(head.parents) <= seen:
-                message = f"parents of {head.name} must come before it, got {head.parents}"
-                raise ConfigError(message)
-            seen.add(head.name)
-
-    @property
-    def nvec(self) -> tuple[int, ...]:
-        """Number of choices of each head, as in Gymnasium's MultiDiscrete."""
-        return tuple(head.size for head in self.heads)
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Names of the heads in order."""
-        return tuple(head.name for head in self.heads)
-
-    def canonicalize(self, action: Sequence[int]) -> tuple[int, ...]:
-        """Force every head the op does not use to its neutral choice.
-
-        Args:
-            action: One index per head.
-
-        Returns:
-            The action with unused heads neutral.
-
-        Raises:
-            ConfigError: If the length or an index does not fit the heads.
-        """
-        if len(action) != len(self.heads):
-            message = f"action must have {len(self.heads)} indices, got {len(action)}"
-            raise ConfigError(message)
-        for head, index in zip(self.heads, action, strict=True):
-            if not 0 <= index < head.size:
-                message = f"{head.name} must be in [0, {head.size}), got {index}"
-                raise ConfigError(message)
-        used = self.used_when[action[0]]
-        return tuple(
-            index if head.name in used else head.neutral
-            for head, index in zip(self.heads, action, strict=True)
-        )
 
 
 def build_action_spec(slot_ids: Sequence[str]) -> ActionSpec:

@@ -7,14 +7,16 @@ events.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass
+from enum import Enum
+from pathlib import PurePath
 from typing import Final, Protocol
 
 from tamiyo.contracts.decisions import AdaptationCommand, Initiator
-from tamiyo.contracts.encoding import encode_record
 from tamiyo.contracts.lifecycle import SeedStage
 from tamiyo.contracts.reports import EpochReport, GateVerdict, HostReport, PairedDifference
 from tamiyo.contracts.tasks import MetricScale
+from tamiyo.contracts.updates import UpdateReport
 
 __all__ = [
     "EVENT_SCHEMA",
@@ -24,6 +26,7 @@ __all__ = [
     "EventSink",
     "GateEvaluated",
     "GovernorRolledBack",
+    "LearningEvent",
     "NullSink",
     "RunFinished",
     "RunStarted",
@@ -32,8 +35,13 @@ __all__ = [
     "SeedPruned",
     "StageChanged",
     "TamiyoInitiated",
+    "TrainingFinished",
+    "TrainingStarted",
     "TwinTrained",
+    "UpdateCompleted",
     "encode_event",
+    "encode_record",
+    "encode_value",
 ]
 
 EVENT_SCHEMA: Final = 2
@@ -234,6 +242,54 @@ class TwinTrained:
     multiply_adds: int | None
 
 
+@dataclass(frozen=True, kw_only=True)
+class TrainingStarted:
+    """A controller begins to be trained, or goes on after a stop.
+
+    Attributes:
+        environment: Name of the environment it learns on.
+        seed: Seed of the training run.
+        config_hash: Hash of the effective configuration.
+        num_envs: Environments in lockstep.
+        total_steps: Environment steps it is to be trained for.
+        steps: Environment steps made before; 0 for a new run.
+        parameters: Trainable parameters of the controller.
+    """
+
+    environment: str
+    seed: int
+    config_hash: str
+    num_envs: int
+    total_steps: int
+    steps: int
+    parameters: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class UpdateCompleted:
+    """A controller was updated once."""
+
+    report: UpdateReport
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingFinished:
+    """The training of a controller is over.
+
+    Attributes:
+        updates: Updates made.
+        steps: Environment steps made.
+        interrupted: True if it was stopped before its last update.
+    """
+
+    updates: int
+    steps: int
+    interrupted: bool
+
+
+LearningEvent = TrainingStarted | UpdateCompleted | TrainingFinished
+"""What happens while a controller is trained; every other event is of one environment."""
+
 Event = (
     RunStarted
     | DecisionMade
@@ -247,6 +303,7 @@ Event = (
     | EpochCompleted
     | RunFinished
     | TwinTrained
+    | LearningEvent
 )
 
 
@@ -276,3 +333,33 @@ def encode_event(event: Event) -> dict[str, object]:
         A dictionary that ``json.dumps`` accepts, the same for equal events.
     """
     return {"event": type(event).__name__, **encode_record(event)}
+
+
+def encode_record(record: object) -> dict[str, object]:
+    """Turn a dataclass instance into a dictionary that ``json.dumps`` accepts.
+
+    Args:
+        record: An instance of a dataclass.
+
+    Raises:
+        TypeError: If it is none.
+    """
+    if not is_dataclass(record) or isinstance(record, type):
+        message = f"record must be an instance of a dataclass, got {record!r}"
+        raise TypeError(message)
+    return {item.name: encode_value(getattr(record, item.name)) for item in fields(record)}
+
+
+def encode_value(value: object) -> object:
+    """Turn a value of a record into what ``json.dumps`` accepts, the same for equal values."""
+    if isinstance(value, Enum):
+        return value.name
+    if is_dataclass(value) and not isinstance(value, type):
+        return encode_record(value)
+    if isinstance(value, Mapping):
+        return {str(encode_value(key)): encode_value(item) for key, item in value.items()}
+    if isinstance(value, tuple | list | frozenset):
+        return [encode_value(item) for item in value]
+    if isinstance(value, PurePath):
+        return str(value)
+    return value

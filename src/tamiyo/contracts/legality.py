@@ -7,11 +7,10 @@ host's report and from the choices already made. What is legal is executed, neve
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from tamiyo.contracts.actions import (
     HEADS_USED_BY,
-    ActionSpec,
     AlphaAlgorithm,
     AlphaMode,
     AlphaSpeed,
@@ -19,7 +18,6 @@ from tamiyo.contracts.actions import (
     Blueprint,
     CurveChoice,
     Head,
-    HeadSpec,
     Style,
     build_action_spec,
 )
@@ -31,6 +29,9 @@ from tamiyo.contracts.lifecycle import (
     SeedStage,
 )
 from tamiyo.contracts.reports import HostReport, SlotReport
+
+if TYPE_CHECKING:
+    from tamiyo.contracts.spaces import ActionSpec, HeadSpec
 
 __all__ = ["find_refusal", "legal_choices", "legal_ops"]
 

@@ -1,17 +1,19 @@
-"""What a seed can be and become: stages, operations, gates and the transition table."""
+"""What a seed can be, become and live in: stages, operations, gates, transitions, slot ids."""
 
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass, fields
 from enum import IntEnum
+from itertools import pairwise
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from tamiyo.contracts.errors import ConfigError, StageError
+from tamiyo.contracts.errors import ConfigError, SlotIdError, StageError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 __all__ = [
     "ADVANCE_GATES",
@@ -23,8 +25,12 @@ __all__ = [
     "LifecycleConfig",
     "LifecycleOp",
     "SeedStage",
+    "parse_slot_id",
     "parse_stage",
+    "sort_slot_ids",
 ]
+
+_SLOT_ID: Final = re.compile(r"r(0|[1-9][0-9]*)c(0|[1-9][0-9]*)", re.ASCII)
 
 
 class SeedStage(IntEnum):
@@ -168,3 +174,42 @@ class LifecycleConfig:
             if not 0 <= getattr(self, item.name) < math.inf:
                 message = f"{item.name} must be at least 0, got {getattr(self, item.name)}"
                 raise ConfigError(message)
+
+
+def parse_slot_id(slot_id: str) -> tuple[int, int]:
+    """Read row and column of a slot id.
+
+    Args:
+        slot_id: Canonical form only: no sign, no leading zero, no surrounding space.
+
+    Returns:
+        ``(row, column)``, both zero-based.
+
+    Raises:
+        SlotIdError: If the id is not canonical.
+
+    >>> parse_slot_id("r0c2")
+    (0, 2)
+    """
+    match = _SLOT_ID.fullmatch(slot_id)
+    if match is None:
+        message = f"slot id must look like r0c0 (row and column, no leading zeros), got {slot_id!r}"
+        raise SlotIdError(message)
+    return int(match[1]), int(match[2])
+
+
+def sort_slot_ids(slot_ids: Iterable[str]) -> tuple[str, ...]:
+    """Sort slot ids by row, then column, and refuse duplicates.
+
+    Raises:
+        SlotIdError: If an id is not canonical, given twice, or there is none.
+    """
+    ordered = sorted(slot_ids, key=parse_slot_id)
+    if not ordered:
+        message = "slots must name at least one slot, got none"
+        raise SlotIdError(message)
+    for slot_id, following in pairwise(ordered):
+        if slot_id == following:
+            message = f"slots must be unique, got {slot_id!r} twice"
+            raise SlotIdError(message)
+    return tuple(ordered)

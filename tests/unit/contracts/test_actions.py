@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tamiyo.contracts import (
     HEADS_USED_BY,
@@ -21,6 +23,7 @@ from tamiyo.contracts import (
     Style,
     Tempo,
     build_action_spec,
+    ramp_fraction,
 )
 
 SLOTS = ("r0c0", "r0c1", "r1c0")
@@ -119,8 +122,8 @@ def test_parents_precede_their_head():
 def test_canonicalize_forces_unused_heads_to_neutral_and_keeps_the_rest(op):
     action = (int(op), 2, 7, 0, 2, 1, 3, 2)
     canonical = SPEC.canonicalize(action)
-    for head, given, got in zip(SPEC.heads, action, canonical, strict=True):
-        assert got == (given if head.name in USED[op.name].split() else head.neutral)
+    for head, wanted, got in zip(SPEC.heads, action, canonical, strict=True):
+        assert got == (wanted if head.name in USED[op.name].split() else head.neutral)
     assert SPEC.canonicalize(canonical) == canonical
 
 
@@ -159,3 +162,17 @@ def test_a_parent_behind_its_child_is_refused():
     heads = (build_head(), build_head(name="child", parents=("late",)), build_head(name="late"))
     with pytest.raises(ConfigError, match=r"parents of child must come before it, got .*late"):
         ActionSpec(heads=heads, used_when=(frozenset(), frozenset()))
+
+
+@pytest.mark.parametrize("curve", list(AlphaCurve), ids=lambda curve: curve.name)
+def test_a_curve_runs_from_exactly_zero_to_one_through_the_middle(curve):
+    assert ramp_fraction(curve, 0.0) == 0.0
+    assert ramp_fraction(curve, 1.0) == 1.0
+    assert ramp_fraction(curve, 0.5) == pytest.approx(0.5)
+
+
+@given(st.sampled_from(AlphaCurve), st.floats(0, 1), st.floats(0, 1))
+def test_a_curve_never_falls_and_is_symmetric(curve, one, two):
+    low, high = sorted((one, two))
+    assert ramp_fraction(curve, low) <= ramp_fraction(curve, high) + 1e-12
+    assert ramp_fraction(curve, low) + ramp_fraction(curve, 1 - low) == pytest.approx(1)

@@ -68,7 +68,7 @@ def test_a_damaged_line_is_refused_with_its_number_and_what_it_holds(log_path, t
 
 def test_a_damaged_last_line_that_was_written_to_its_end_is_refused(log_path):
     replace_line(log_path, len(build_one_of_each()), "nonsense")
-    with pytest.raises(ArtifactError, match="line 13: an event must be a JSON object, got 'nons"):
+    with pytest.raises(ArtifactError, match="line 16: an event must be a JSON object, got 'nons"):
         read_events(log_path)
 
 

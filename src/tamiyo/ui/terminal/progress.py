@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Self
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from tamiyo.contracts import EpochCompleted, Event, RunFinished, RunStarted, TwinTrained
+from tamiyo.contracts import (
+    EpochCompleted,
+    Event,
+    LearningEvent,
+    RunFinished,
+    RunStarted,
+    TwinTrained,
+)
 from tamiyo.ui.formatting import format_count, format_growth, format_si
 from tamiyo.ui.terminal.notices import NoticeWriter
 from tamiyo.ui.terminal.rows import RowLayout, choose_layout
@@ -47,7 +54,9 @@ class ProgressSink:
         if isinstance(event, RunStarted):
             if event.host.environment == self._environment:
                 self._show_start(event)
-        elif self._layout is not None and event.environment == self._environment:
+        elif self._layout is None or isinstance(event, LearningEvent):
+            return
+        elif event.environment == self._environment:
             self._show(event, self._layout)
 
     def close(self) -> None:
