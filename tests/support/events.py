@@ -156,7 +156,7 @@ def build_one_of_each() -> tuple[Event, ...]:
         _start(ACCURACY),
         TamiyoInitiated(environment=0, epoch=6),
         TrainingStarted(
-            environment="tamiyo/Surrogate-v0",
+            env_id="tamiyo/Surrogate-v0",
             seed=0,
             config_hash="0123456789abcdef",
             num_envs=64,

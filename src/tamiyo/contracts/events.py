@@ -247,7 +247,7 @@ class TrainingStarted:
     """A controller begins to be trained, or goes on after a stop.
 
     Attributes:
-        environment: Name of the environment it learns on.
+        env_id: Id of the environment it learns on, as registered with Gymnasium.
         seed: Seed of the training run.
         config_hash: Hash of the effective configuration.
         num_envs: Environments in lockstep.
@@ -256,7 +256,7 @@ class TrainingStarted:
         parameters: Trainable parameters of the controller.
     """
 
-    environment: str
+    env_id: str
     seed: int
     config_hash: str
     num_envs: int

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tamiyo.model.alpha import AlphaSchedule, Weights, ramp_fraction
+from tamiyo.model.alpha import AlphaSchedule, Weights
 from tamiyo.model.attaching import ModuleReport, call_host, describe_host, propose_slots
 from tamiyo.model.blueprints import (
     BLUEPRINTS,
@@ -60,7 +60,6 @@ __all__ = [
     "load_export",
     "preserving_buffers",
     "propose_slots",
-    "ramp_fraction",
     "save_export",
     "write_atomically",
 ]

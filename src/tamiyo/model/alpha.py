@@ -7,39 +7,19 @@ side by side.
 
 from __future__ import annotations
 
-import math
-from typing import Final
+from tamiyo.contracts import (
+    AlphaCurve,
+    AlphaMode,
+    AlphaReport,
+    InvariantError,
+    Style,
+    ramp_fraction,
+)
 
-from tamiyo.contracts import AlphaCurve, AlphaMode, AlphaReport, InvariantError, Style
-
-__all__ = ["AlphaSchedule", "Weights", "ramp_fraction"]
+__all__ = ["AlphaSchedule", "Weights"]
 
 Weights = tuple[tuple[Style, float], ...]
 """Styles in effect with their alpha; empty when the seed has no influence."""
-
-_SIGMOID_STEEPNESS: Final = 12.0
-
-
-def ramp_fraction(curve: AlphaCurve, time: float) -> float:
-    """Share of a ramp that is covered after a share of its time.
-
-    LINEAR is t, COSINE (1 - cos pi t) / 2, SIGMOID the logistic function of steepness 12 around the
-    middle, rescaled to run from exactly 0 to exactly 1.
-
-    Args:
-        curve: Shape of the ramp.
-        time: Share of its time, in [0, 1].
-
-    >>> ramp_fraction(AlphaCurve.LINEAR, 0.5)
-    0.5
-    """
-    if curve == AlphaCurve.LINEAR:
-        return time
-    if curve == AlphaCurve.COSINE:
-        return (1 - math.cos(math.pi * time)) / 2
-    low = _logistic(-_SIGMOID_STEEPNESS / 2)
-    high = _logistic(_SIGMOID_STEEPNESS / 2)
-    return (_logistic(_SIGMOID_STEEPNESS * (time - 0.5)) - low) / (high - low)
 
 
 class AlphaSchedule:
@@ -136,7 +116,3 @@ class AlphaSchedule:
         if not 0 <= self.alpha <= 1:
             message = f"alpha must be in [0, 1], got {self.alpha}"
             raise InvariantError(message)
-
-
-def _logistic(value: float) -> float:
-    return 1 / (1 + math.exp(-value))

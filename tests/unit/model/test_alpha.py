@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tamiyo.contracts import AlphaCurve, AlphaMode, InvariantError, Style
-from tamiyo.model import AlphaSchedule, ramp_fraction
+from tamiyo.model import AlphaSchedule
 
 GOLDEN = {
     (AlphaCurve.LINEAR, 3): [0.333, 0.667, 1],
@@ -45,20 +45,6 @@ def test_a_first_ramp_takes_the_documented_values(curve, steps):
     course = run_out(ramped(steps=steps, curve=curve))
     alphas = [sum(weights.values()) for weights in course[1:]]
     assert alphas == pytest.approx(GOLDEN[curve, steps], abs=6e-4)
-
-
-@pytest.mark.parametrize("curve", list(AlphaCurve), ids=lambda curve: curve.name)
-def test_a_curve_runs_from_exactly_zero_to_one_through_the_middle(curve):
-    assert ramp_fraction(curve, 0.0) == 0.0
-    assert ramp_fraction(curve, 1.0) == 1.0
-    assert ramp_fraction(curve, 0.5) == pytest.approx(0.5)
-
-
-@given(CURVES, st.floats(0, 1), st.floats(0, 1))
-def test_a_curve_never_falls_and_is_symmetric(curve, one, two):
-    low, high = sorted((one, two))
-    assert ramp_fraction(curve, low) <= ramp_fraction(curve, high) + 1e-12
-    assert ramp_fraction(curve, low) + ramp_fraction(curve, 1 - low) == pytest.approx(1)
 
 
 @pytest.mark.parametrize("steps", [1, 3, 5, 8])

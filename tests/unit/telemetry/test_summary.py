@@ -191,7 +191,7 @@ def test_a_diverged_loss_is_summarized():
 
 
 def test_one_event_of_each_type_in_an_order_of_life_is_summarized():
-    assert summarize_run(encode(build_one_of_each()[:5])).germinations[0].seed_id.startswith("r0c1")
+    assert summarize_run(encode(build_one_of_each()[:8])).germinations[0].seed_id.startswith("r0c1")
 
 
 def test_an_event_this_version_does_not_know_is_passed_over(summary):
