@@ -1,0 +1,192 @@
+"""What synthetic hosts can lack, and what each kind of seed is worth against it.
+
+An episode's host lacks one thing, its *need*. The need decides the shape of the host's curves,
+which is all that an observer sees of it, and what each kind of seed is worth in each slot.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+
+from tamiyo.contracts import Blueprint
+
+__all__ = ["NEEDS", "PAIRS", "SEEDS", "Need", "SeedTraits"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SeedTraits:
+    """What a kind of seed is like whatever the host needs.
+
+    Attributes:
+        parameters: Parameters it adds.
+        learning_epochs: Epochs in which it learns 63 % of what it can.
+        best_alpha: Influence at which it helps most, in (0, 1].
+        styles: Share of its worth that each style lets through, by :class:`Style`.
+    """
+
+    parameters: int
+    learning_epochs: float
+    best_alpha: float
+    styles: tuple[float, float, float, float]
+
+
+_ADDS: Final = (1.0, 0.7, 1.0, 0.95)
+_SCALES: Final = (0.8, 1.0, 0.8, 0.9)
+_GATES: Final = (0.85, 0.8, 0.85, 1.0)
+
+SEEDS: Final[Mapping[Blueprint, SeedTraits]] = MappingProxyType(
+    {
+        Blueprint.CONV_LIGHT: SeedTraits(
+            parameters=90, learning_epochs=4.0, best_alpha=1.0, styles=_ADDS
+        ),
+        Blueprint.ATTENTION: SeedTraits(
+            parameters=160, learning_epochs=6.0, best_alpha=0.7, styles=_GATES
+        ),
+        Blueprint.NORM: SeedTraits(
+            parameters=12, learning_epochs=2.0, best_alpha=1.0, styles=_SCALES
+        ),
+        Blueprint.DEPTHWISE: SeedTraits(
+            parameters=56, learning_epochs=3.5, best_alpha=1.0, styles=_ADDS
+        ),
+        Blueprint.BOTTLENECK: SeedTraits(
+            parameters=70, learning_epochs=4.0, best_alpha=1.0, styles=_ADDS
+        ),
+        Blueprint.CONV_SMALL: SeedTraits(
+            parameters=40, learning_epochs=3.0, best_alpha=1.0, styles=_ADDS
+        ),
+        Blueprint.CONV_HEAVY: SeedTraits(
+            parameters=320, learning_epochs=7.0, best_alpha=0.7, styles=_ADDS
+        ),
+    }
+)
+"""The kinds of seeds a surrogate host can take."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Need:
+    """What a host lacks.
+
+    Attributes:
+        plateau: Control accuracy the host alone tends to, points.
+        descent_epochs: Epochs in which it covers 63 % of the way there.
+        gap: Training accuracy less control accuracy in the end, points.
+        loss_offset: Control loss beyond what the accuracy suggests, nats.
+        worth: What each kind of seed adds to the accuracy in a slot of weight 1, points; kinds that
+            are not named add nothing.
+        slot_weights: Weight of each slot, in the order of the slot head, repeated for more slots.
+    """
+
+    plateau: float
+    descent_epochs: float
+    gap: float
+    loss_offset: float
+    worth: Mapping[Blueprint, float]
+    slot_weights: tuple[float, ...]
+
+
+NEEDS: Final[Mapping[str, Need]] = MappingProxyType(
+    {
+        "conditioning": Need(
+            plateau=84.0,
+            descent_epochs=9.0,
+            gap=2.0,
+            loss_offset=0.0,
+            worth={
+                Blueprint.NORM: 5.0,
+                Blueprint.CONV_SMALL: 0.5,
+                Blueprint.DEPTHWISE: 0.5,
+                Blueprint.CONV_LIGHT: 0.5,
+                Blueprint.CONV_HEAVY: -2.0,
+                Blueprint.ATTENTION: -1.0,
+            },
+            slot_weights=(1.2, 1.0, 0.6),
+        ),
+        "capacity": Need(
+            plateau=75.0,
+            descent_epochs=3.0,
+            gap=0.0,
+            loss_offset=0.0,
+            worth={
+                Blueprint.CONV_HEAVY: 9.0,
+                Blueprint.CONV_LIGHT: 3.5,
+                Blueprint.BOTTLENECK: 2.0,
+                Blueprint.DEPTHWISE: 1.0,
+                Blueprint.CONV_SMALL: 1.0,
+                Blueprint.ATTENTION: 1.0,
+            },
+            slot_weights=(0.6, 1.0, 1.2),
+        ),
+        "context": Need(
+            plateau=80.0,
+            descent_epochs=5.0,
+            gap=2.0,
+            loss_offset=0.2,
+            worth={
+                Blueprint.ATTENTION: 8.0,
+                Blueprint.DEPTHWISE: 2.0,
+                Blueprint.CONV_HEAVY: 1.5,
+                Blueprint.CONV_SMALL: -0.5,
+                Blueprint.NORM: 0.3,
+            },
+            slot_weights=(0.4, 0.8, 1.4),
+        ),
+        "mixing": Need(
+            plateau=80.0,
+            descent_epochs=5.0,
+            gap=2.0,
+            loss_offset=-0.2,
+            worth={
+                Blueprint.BOTTLENECK: 6.0,
+                Blueprint.CONV_SMALL: 2.0,
+                Blueprint.CONV_LIGHT: 2.0,
+                Blueprint.ATTENTION: -2.0,
+                Blueprint.NORM: 0.3,
+            },
+            slot_weights=(1.3, 1.0, 0.7),
+        ),
+        "restraint": Need(
+            plateau=80.0,
+            descent_epochs=4.0,
+            gap=10.0,
+            loss_offset=0.1,
+            worth={
+                Blueprint.DEPTHWISE: 4.0,
+                Blueprint.NORM: 1.0,
+                Blueprint.CONV_LIGHT: -3.0,
+                Blueprint.ATTENTION: -4.0,
+                Blueprint.BOTTLENECK: -2.0,
+                Blueprint.CONV_SMALL: -1.0,
+                Blueprint.CONV_HEAVY: -6.0,
+            },
+            slot_weights=(1.0, 1.0, 1.0),
+        ),
+        "nothing": Need(
+            plateau=91.0,
+            descent_epochs=4.0,
+            gap=2.0,
+            loss_offset=0.0,
+            worth={
+                Blueprint.NORM: 0.3,
+                Blueprint.CONV_HEAVY: 1.2,
+                Blueprint.CONV_LIGHT: 0.8,
+                Blueprint.ATTENTION: 0.6,
+            },
+            slot_weights=(1.0, 1.0, 1.0),
+        ),
+    }
+)
+"""The needs an episode draws from, all equally likely."""
+
+PAIRS: Final[Mapping[tuple[Blueprint, Blueprint], float]] = MappingProxyType(
+    {
+        (Blueprint.NORM, Blueprint.ATTENTION): 1.0,
+        (Blueprint.NORM, Blueprint.CONV_HEAVY): 1.0,
+        (Blueprint.DEPTHWISE, Blueprint.BOTTLENECK): 1.0,
+        (Blueprint.ATTENTION, Blueprint.CONV_HEAVY): -1.5,
+        (Blueprint.CONV_HEAVY, Blueprint.CONV_HEAVY): -1.0,
+    }
+)
+"""Points that two learned seeds add to each other's worth; what is not named adds nothing."""

@@ -1,0 +1,35 @@
+"""What a family of synthetic hosts may be."""
+
+from __future__ import annotations
+
+import pytest
+
+from tamiyo.contracts import Blueprint, ConfigError
+from tamiyo.environment.surrogate.config import SurrogateConfig
+
+
+def test_the_task_has_the_epochs_and_the_rent_of_the_family():
+    task = SurrogateConfig(max_epochs=12, closing_epochs=2, rent_points=3.0).task
+    assert (task.max_epochs, task.decision_epochs, task.rent_points) == (12, 10, 3.0)
+
+
+def test_slots_are_named_in_the_order_of_the_slot_head():
+    assert SurrogateConfig(slots=2).slot_ids == ("r0c0", "r0c1")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"slots": 0}, "slots must be at least 1, got 0"),
+        ({"noise_points": -1.0}, "noise_points must be at least 0, got -1.0"),
+        ({"most_points": 0.0}, "most_points must be above 0, got 0.0"),
+        ({"needs": ()}, r"needs must be one or more different ones of .*, got \(\)"),
+        ({"needs": ("capacity", "capacity")}, "needs must be one or more different ones"),
+        ({"needs": ("luck",)}, r"needs must be .*, got \('luck',\)"),
+        ({"blueprints": (Blueprint.LORA,)}, "blueprints must be one or more different ones"),
+        ({"max_epochs": 5}, "epochs must be more than the 5 closing epochs"),
+    ],
+)
+def test_what_breaks_a_rule_is_refused_with_the_value(change, message):
+    with pytest.raises(ConfigError, match=message):
+        SurrogateConfig(**change)
