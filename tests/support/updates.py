@@ -47,7 +47,12 @@ def build_update(**changes) -> UpdateReport:
             stopped_by_kl=False,
         ),
         value=ValueReport(
-            loss=0.5, explained_variance=0.6, mean=0.4, mean_return=0.5, absolute_error=0.3
+            loss=0.5,
+            explained_variance=0.6,
+            mean=0.4,
+            mean_return=0.5,
+            std_return=0.9,
+            absolute_error=0.3,
         ),
         advantages=AdvantageReport(
             count=1600, mean=0.01, std=0.8, skewness=0.1, kurtosis=0.5, positive_fraction=0.5

@@ -60,12 +60,14 @@ from tamiyo.contracts.events import (
     encode_value,
 )
 from tamiyo.contracts.legality import (
+    SAME_ALPHA,
     find_refusal,
     legal_choices,
     legal_ops,
 )
 from tamiyo.contracts.lifecycle import (
     ADVANCE_GATES,
+    CONTRIBUTION_MEMORY,
     COOLDOWN_STAGES,
     LIVE_STAGES,
     NEXT_GATES,
@@ -114,11 +116,13 @@ from tamiyo.contracts.updates import (
 __all__ = [
     "ACCURACY",
     "ADVANCE_GATES",
+    "CONTRIBUTION_MEMORY",
     "COOLDOWN_STAGES",
     "EVENT_SCHEMA",
     "HEADS_USED_BY",
     "LIVE_STAGES",
     "NEXT_GATES",
+    "SAME_ALPHA",
     "TRANSITIONS",
     "ActionSpec",
     "AdaptationCommand",
@@ -151,6 +155,7 @@ __all__ = [
     "Initiator",
     "InteractionReport",
     "InvariantError",
+    "LearningEvent",
     "LifecycleConfig",
     "LifecycleOp",
     "MetricScale",

@@ -33,7 +33,10 @@ from tamiyo.contracts.reports import HostReport, SlotReport
 if TYPE_CHECKING:
     from tamiyo.contracts.spaces import ActionSpec, HeadSpec
 
-__all__ = ["find_refusal", "legal_choices", "legal_ops"]
+__all__ = ["SAME_ALPHA", "find_refusal", "legal_choices", "legal_ops"]
+
+SAME_ALPHA: Final = 1e-6
+"""Difference up to which two alphas count as one."""
 
 
 def legal_ops(slot: SlotReport, host: HostReport) -> frozenset[LifecycleOp]:
@@ -185,7 +188,7 @@ def _target_rule(
     """A retarget must change something: the style, or else the alpha."""
     if slot.seed is None or _changes_style(slot, chosen):
         return True
-    return abs(AlphaTarget(index).alpha - slot.seed.alpha.alpha) > _SAME_ALPHA
+    return abs(AlphaTarget(index).alpha - slot.seed.alpha.alpha) > SAME_ALPHA
 
 
 def _speed_rule(_host: HostReport, slot: SlotReport, chosen: Mapping[str, int], index: int) -> bool:
@@ -205,8 +208,6 @@ def _curve_rule(
 def _changes_style(slot: SlotReport, chosen: Mapping[str, int]) -> bool:
     return slot.seed is not None and chosen[Head.STYLE] != slot.seed.style
 
-
-_SAME_ALPHA: Final = 1e-6
 
 _Rule = Callable[[HostReport, SlotReport, Mapping[str, int], int], bool]
 _PARAMETER_RULES: Final[Mapping[Head, _Rule]] = {

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ADVANCE_GATES",
+    "CONTRIBUTION_MEMORY",
     "COOLDOWN_STAGES",
     "LIVE_STAGES",
     "NEXT_GATES",
@@ -108,6 +109,9 @@ NEXT_GATES: Mapping[SeedStage, GateLevel] = MappingProxyType(
     {**ADVANCE_GATES, SeedStage.HOLDING: GateLevel.G5}
 )
 """The same with HOLDING, from which FOSSILIZE leads on."""
+
+CONTRIBUTION_MEMORY: Final = 0.7
+"""Share of a contribution's velocity that an epoch keeps; the rest is its latest change."""
 
 
 def parse_stage(value: int, *, slot_id: str, environment: int) -> SeedStage:

@@ -73,6 +73,7 @@ class ValueReport:
             returns are equal.
         mean: Mean value of the rollout, in normalized rewards.
         mean_return: Mean return of the rollout, in normalized rewards.
+        std_return: Standard deviation of the returns, in normalized rewards.
         absolute_error: Mean absolute difference of return and value, in normalized rewards.
     """
 
@@ -80,6 +81,7 @@ class ValueReport:
     explained_variance: float | None
     mean: float
     mean_return: float
+    std_return: float
     absolute_error: float
 
 

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from tamiyo.ui.metric import MetricView
+from tamiyo.ui.report.learning import LearningCurve, draw_learning_picture
 from tamiyo.ui.report.picture import draw_growth_picture
 from tamiyo.ui.terminal.progress import ProgressSink
 from tamiyo.ui.terminal.tables import render_compare_table, render_result_table
+from tamiyo.ui.terminal.training import TrainingSink
 
 __all__ = [
+    "LearningCurve",
     "MetricView",
     "ProgressSink",
+    "TrainingSink",
     "draw_growth_picture",
+    "draw_learning_picture",
     "render_compare_table",
     "render_result_table",
 ]

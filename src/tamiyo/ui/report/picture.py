@@ -6,14 +6,13 @@ for it at *e* - 1, so that an effect always stands to the right of its cause.
 
 from __future__ import annotations
 
-import io
 from typing import TYPE_CHECKING, Final
 
-from tamiyo.contracts import ConfigError
 from tamiyo.ui.formatting import format_count, format_growth
 from tamiyo.ui.metric import MetricView
 from tamiyo.ui.report import palette
 from tamiyo.ui.report.accuracy import draw_accuracy, draw_parameters
+from tamiyo.ui.report.canvas import write_picture
 from tamiyo.ui.report.lanes import draw_lanes
 
 if TYPE_CHECKING:
@@ -30,22 +29,6 @@ _TOP_INCHES, _PARAMETERS_INCHES, _LANE_INCHES, _MARGIN_INCHES = 2.9, 0.75, 0.42,
 _SMALLEST_LANES_INCHES: Final = 1.26
 _TITLE_INCHES, _BOTTOM_INCHES = 0.72, 0.48
 _LEFT, _RIGHT = 0.085, 0.815
-_DOTS_PER_INCH: Final = 160
-_STYLE: Final[dict[str, object]] = {
-    "font.family": "DejaVu Sans",
-    "font.size": 9.0,
-    "axes.edgecolor": palette.INK,
-    "axes.labelcolor": palette.INK,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.axisbelow": True,
-    "hatch.linewidth": 0.8,
-    "text.color": palette.INK,
-    "xtick.color": palette.INK,
-    "ytick.color": palette.INK,
-    "legend.frameon": False,
-    "legend.fontsize": 8.0,
-}
 
 
 def draw_growth_picture(summary: RunSummary, path: Path) -> None:
@@ -58,23 +41,14 @@ def draw_growth_picture(summary: RunSummary, path: Path) -> None:
     Raises:
         ConfigError: If matplotlib, the extra ``plot``, is not installed.
     """
-    try:
-        from matplotlib import style  # an optional extra, loaded when used
-        from matplotlib.backends.backend_agg import FigureCanvasAgg  # the same
-        from matplotlib.figure import Figure  # the same
-    except ImportError as error:
-        message = "a picture needs matplotlib, got none: pip install 'tamiyo[plot]'"
-        raise ConfigError(message) from error
     lanes = max(_SMALLEST_LANES_INCHES, _LANE_INCHES * len(summary.slot_ids))
     height = _TOP_INCHES + _PARAMETERS_INCHES + lanes + _MARGIN_INCHES
-    with style.context(["default", _STYLE]):
-        figure = Figure(figsize=(_WIDTH_INCHES, height), dpi=_DOTS_PER_INCH, facecolor="white")
-        FigureCanvasAgg(figure)
+
+    def draw(figure: Figure) -> None:
         _draw_panels(figure, summary, lanes_inches=lanes)
         _draw_title(figure, summary)
-        image = io.BytesIO()
-        figure.savefig(image, format="png", metadata={"Software": None})
-    path.write_bytes(image.getvalue())
+
+    write_picture(draw, path, size_inches=(_WIDTH_INCHES, height))
 
 
 def _draw_panels(figure: Figure, summary: RunSummary, *, lanes_inches: float) -> None:

@@ -4,5 +4,6 @@ from __future__ import annotations
 
 from tamiyo.ui.terminal.progress import ProgressSink
 from tamiyo.ui.terminal.tables import render_compare_table, render_result_table
+from tamiyo.ui.terminal.training import TrainingSink
 
-__all__ = ["ProgressSink", "render_compare_table", "render_result_table"]
+__all__ = ["ProgressSink", "TrainingSink", "render_compare_table", "render_result_table"]
