@@ -22,6 +22,7 @@ from tamiyo.contracts.decisions import (
     Initiator,
     TamiyoDecision,
 )
+from tamiyo.contracts.encoding import decode_record, encode_record, encode_value
 from tamiyo.contracts.errors import (
     ArtifactError,
     ConfigError,
@@ -56,8 +57,6 @@ from tamiyo.contracts.events import (
     TwinTrained,
     UpdateCompleted,
     encode_event,
-    encode_record,
-    encode_value,
 )
 from tamiyo.contracts.legality import (
     SAME_ALPHA,
@@ -196,6 +195,7 @@ __all__ = [
     "build_action_spec",
     "check_at_least",
     "check_initial_loss",
+    "decode_record",
     "derive_seed",
     "encode_event",
     "encode_record",

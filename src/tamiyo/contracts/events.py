@@ -7,12 +7,11 @@ events.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, is_dataclass
-from enum import Enum
-from pathlib import PurePath
+from dataclasses import dataclass
 from typing import Final, Protocol
 
 from tamiyo.contracts.decisions import AdaptationCommand, Initiator
+from tamiyo.contracts.encoding import encode_record
 from tamiyo.contracts.lifecycle import SeedStage
 from tamiyo.contracts.reports import EpochReport, GateVerdict, HostReport, PairedDifference
 from tamiyo.contracts.tasks import MetricScale
@@ -40,8 +39,6 @@ __all__ = [
     "TwinTrained",
     "UpdateCompleted",
     "encode_event",
-    "encode_record",
-    "encode_value",
 ]
 
 EVENT_SCHEMA: Final = 2
@@ -333,33 +330,3 @@ def encode_event(event: Event) -> dict[str, object]:
         A dictionary that ``json.dumps`` accepts, the same for equal events.
     """
     return {"event": type(event).__name__, **encode_record(event)}
-
-
-def encode_record(record: object) -> dict[str, object]:
-    """Turn a dataclass instance into a dictionary that ``json.dumps`` accepts.
-
-    Args:
-        record: An instance of a dataclass.
-
-    Raises:
-        TypeError: If it is none.
-    """
-    if not is_dataclass(record) or isinstance(record, type):
-        message = f"record must be an instance of a dataclass, got {record!r}"
-        raise TypeError(message)
-    return {item.name: encode_value(getattr(record, item.name)) for item in fields(record)}
-
-
-def encode_value(value: object) -> object:
-    """Turn a value of a record into what ``json.dumps`` accepts, the same for equal values."""
-    if isinstance(value, Enum):
-        return value.name
-    if is_dataclass(value) and not isinstance(value, type):
-        return encode_record(value)
-    if isinstance(value, Mapping):
-        return {str(encode_value(key)): encode_value(item) for key, item in value.items()}
-    if isinstance(value, tuple | list | frozenset):
-        return [encode_value(item) for item in value]
-    if isinstance(value, PurePath):
-        return str(value)
-    return value

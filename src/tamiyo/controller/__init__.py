@@ -32,6 +32,7 @@ from tamiyo.controller.schedule_file import (
     load_schedule,
 )
 from tamiyo.controller.tracker import (
+    MEDIAN_BEND,
     SignalTracker,
     TrackerConfig,
 )
@@ -41,6 +42,7 @@ from tamiyo.controller.wait import (
 
 __all__ = [
     "CONTROLLERS",
+    "MEDIAN_BEND",
     "SCHEDULE_PREFIX",
     "WAIT_ONLY",
     "Controller",

@@ -18,10 +18,15 @@ if TYPE_CHECKING:
 
     from tamiyo.contracts import EpochReport
 
-__all__ = ["SignalTracker", "TrackerConfig"]
+__all__ = ["MEDIAN_BEND", "SignalTracker", "TrackerConfig"]
 
 _HISTORY_EPOCHS: Final = 5
-_NORMAL_MEDIAN: Final = 0.6745  # median of |z| for a standard normal z
+
+MEDIAN_BEND: Final = 0.6745 * math.sqrt(6)
+"""Median absolute second difference of independent normal numbers of variance 1.
+
+The median of |z| for a standard normal z is 0.6745, and a second difference has variance 6.
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +76,15 @@ class TrackerConfig:
             "rise_noise": 0,
         }
         check_at_least(self, smallest)
+
+    def difference_error(self, epochs: int) -> float:
+        """Standard error of the average's change over so many epochs, in units of the loss noise.
+
+        The average has variance (1 - b) / (1 + b); two of them k epochs apart are correlated by
+        b**k.
+        """
+        variance = (1 - self.smoothing) / (1 + self.smoothing)
+        return math.sqrt(2 * variance * (1 - self.smoothing**epochs))
 
 
 class SignalTracker:
@@ -160,7 +174,7 @@ class SignalTracker:
         window = self._config.plateau_window
         if noise is None or len(self._smoothed) <= window:
             return False
-        error = noise * _difference_error(self._config.smoothing, window)
+        error = noise * self._config.difference_error(window)
         return self._smoothed[0] - self._smoothed[-1] <= self._config.plateau_noise * error
 
     def _is_stable(self) -> bool:
@@ -170,9 +184,7 @@ class SignalTracker:
             return False
         before, now = self._smoothed[-2], self._smoothed[-1]
         fall = before - now
-        tolerance = (
-            config.rise_noise * (self._noise() or 0.0) * _difference_error(config.smoothing, 1)
-        )
+        tolerance = config.rise_noise * (self._noise() or 0.0) * config.difference_error(1)
         has_descended = now <= (1 - config.min_descent_fraction) * self._initial_loss
         is_steep = fall > 0 and fall >= config.stabilization_threshold * before
         return has_descended and not is_steep and fall >= -tolerance
@@ -227,13 +239,4 @@ def _compute_noise(losses: Sequence[float]) -> float | None:
     of the first descent, a few large differences, from being taken for noise.
     """
     bends = [abs(losses[i] - 2 * losses[i + 1] + losses[i + 2]) for i in range(len(losses) - 2)]
-    return median(bends) / (_NORMAL_MEDIAN * math.sqrt(6)) if bends else None
-
-
-def _difference_error(smoothing: float, epochs: int) -> float:
-    """Standard error of the change of the average over so many epochs, in units of the loss noise.
-
-    The average has variance (1 - b) / (1 + b); two of them k epochs apart are correlated by b**k.
-    """
-    variance = (1 - smoothing) / (1 + smoothing)
-    return math.sqrt(2 * variance * (1 - smoothing**epochs))
+    return median(bends) / MEDIAN_BEND if bends else None

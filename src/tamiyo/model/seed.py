@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from tamiyo.contracts import (
+    CONTRIBUTION_MEMORY,
     COOLDOWN_STAGES,
     LIVE_STAGES,
     TRANSITIONS,
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
     from tamiyo.model.blueprints import SeedModule
 
 __all__ = ["Seed", "SeedMeasurement"]
-
-_VELOCITY_DECAY: Final = 0.7
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -177,6 +176,6 @@ class Seed:
             self.contribution_velocity = (
                 change
                 if velocity is None
-                else _VELOCITY_DECAY * velocity + (1 - _VELOCITY_DECAY) * change
+                else CONTRIBUTION_MEMORY * velocity + (1 - CONTRIBUTION_MEMORY) * change
             )
         self.epochs_since_counterfactual = 0

@@ -34,14 +34,8 @@ RECORDS = (
     SlotReport,
 )
 PRODUCERS = {SOURCE / "model" / f"{name}.py" for name in ("alpha", "host", "seed", "slot")}
-LOGGED_ONLY = {
-    "contribution_velocity",
-    "gradient_norm",
-    "previous_gradient_health",
-    "steps_done",
-    "steps_total",
-}
-"""Fields that nothing but the event log reads so far: an observation will."""
+LOGGED_ONLY = {"previous_gradient_health"}
+"""Fields that nothing but the event log reads."""
 FIELDS = [(record.__name__, item.name) for record in RECORDS for item in fields(record)]
 
 

@@ -1,0 +1,128 @@
+"""Records as plain JSON values and back: enums are their names, records objects, tuples lists."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from enum import Enum
+from pathlib import PurePath
+from types import NoneType, UnionType
+from typing import Annotated, Any, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from tamiyo.contracts.errors import ArtifactError
+
+__all__ = ["decode_record", "encode_record", "encode_value"]
+
+_Record = TypeVar("_Record")
+_T = TypeVar("_T")
+
+
+def encode_record(record: object) -> dict[str, object]:
+    """Turn a dataclass instance into a dictionary that ``json.dumps`` accepts.
+
+    Args:
+        record: An instance of a dataclass.
+
+    Raises:
+        TypeError: If it is none.
+    """
+    if not is_dataclass(record) or isinstance(record, type):
+        message = f"record must be an instance of a dataclass, got {record!r}"
+        raise TypeError(message)
+    return {item.name: encode_value(getattr(record, item.name)) for item in fields(record)}
+
+
+def encode_value(value: object) -> object:
+    """Turn a value of a record into what ``json.dumps`` accepts, the same for equal values."""
+    if isinstance(value, Enum):
+        return value.name
+    if is_dataclass(value) and not isinstance(value, type):
+        return encode_record(value)
+    if isinstance(value, Mapping):
+        return {str(encode_value(key)): encode_value(item) for key, item in value.items()}
+    if isinstance(value, tuple | list | frozenset):
+        return [encode_value(item) for item in value]
+    if isinstance(value, PurePath):
+        return str(value)
+    return value
+
+
+def decode_record(record_type: type[_Record], plain: Mapping[str, Any]) -> _Record:
+    """Build a record from what :func:`encode_record` made of one.
+
+    Args:
+        record_type: Its dataclass. Types of fields may be records, enums, numbers, strings, paths,
+            any of them or ``None``, and tuples, frozen sets and mappings of them.
+        plain: Field name to value.
+
+    Raises:
+        ArtifactError: If a field is missing, unknown, or of a value its type does not have.
+        ConfigError: If the record refuses its values.
+
+    >>> from tamiyo.contracts import MetricScale
+    >>> decode_record(MetricScale, {"name": "accuracy", "best": 1.0, "worst": 0.0}).is_share
+    True
+    """
+    kinds = get_type_hints(record_type, include_extras=True)
+    if set(plain) != set(kinds):
+        message = (
+            f"{record_type.__name__} must have the fields {', '.join(kinds)}, "
+            f"got {', '.join(plain) or 'none'}"
+        )
+        raise ArtifactError(message)
+    values = {}
+    for name, kind in kinds.items():
+        try:
+            values[name] = _decode(kind, plain[name])
+        except (AttributeError, KeyError, TypeError) as error:
+            message = f"{name} of {record_type.__name__} must be a {kind}, got {plain[name]!r}"
+            raise ArtifactError(message) from error
+    return record_type(**values)
+
+
+def _decode(kind: object, value: object) -> object:
+    origin, inner = get_origin(kind), get_args(kind)
+    if origin is Annotated:
+        return _decode(inner[0], value)
+    if origin in {Union, UnionType}:
+        (other,) = (choice for choice in inner if choice is not NoneType)
+        return None if value is None else _decode(other, value)
+    if origin in {tuple, frozenset}:
+        kinds = _list_kinds(origin, inner, _expect(list, value))
+        return origin(map(_decode, kinds, _expect(list, value)))
+    if origin is Mapping:
+        plain = _expect(dict, value)
+        return {_decode(inner[0], key): _decode(inner[1], one) for key, one in plain.items()}
+    return _decode_plain(kind, value)
+
+
+def _list_kinds(origin: object, inner: tuple[object, ...], values: list[object]) -> list[object]:
+    """Return the type of each item of a tuple or set.
+
+    Raises:
+        TypeError: If there are more or fewer items than the tuple has.
+    """
+    if origin is frozenset or inner[-1] is Ellipsis:
+        return [inner[0]] * len(values)
+    if len(inner) != len(values):
+        raise TypeError(values)
+    return list(inner)
+
+
+def _decode_plain(kind: object, value: object) -> object:
+    kind = _expect(type, kind)
+    if is_dataclass(kind):
+        return decode_record(kind, _expect(dict, value))
+    if issubclass(kind, Enum):
+        return kind[_expect(str, value)]
+    if issubclass(kind, PurePath):
+        return kind(_expect(str, value))
+    if kind is float and isinstance(value, int):
+        value = float(value)
+    return _expect(kind, value)
+
+
+def _expect(kind: type[_T], value: object) -> _T:
+    if not isinstance(value, kind) or (kind is not bool and isinstance(value, bool)):
+        raise TypeError(value)
+    return value
