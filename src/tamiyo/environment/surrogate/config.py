@@ -66,8 +66,8 @@ class SurrogateConfig:
         """Check every number and name where it enters.
 
         Raises:
-            ConfigError: If a number is outside its range, or a need or blueprint is unknown,
-                double or missing.
+            ConfigError: If a number is outside its range, the reward is unknown, or a need or
+                blueprint is unknown, double or missing.
         """
         smallest = {
             "slots": 1,
@@ -87,6 +87,9 @@ class SurrogateConfig:
                 listing = ", ".join(str(item) for item in known)
                 message = f"{name} must be one or more different ones of {listing}, got {got}"
                 raise ConfigError(message)
+        if self.reward not in set(RewardKind):
+            message = f"reward must be {' or '.join(RewardKind)}, got {self.reward!r}"
+            raise ConfigError(message)
         _ = self.task
 
     @property

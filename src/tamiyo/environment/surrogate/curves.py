@@ -31,8 +31,10 @@ __all__ = [
     "compute_gain",
     "compute_host_accuracy",
     "compute_learning_rates",
+    "compute_pairs",
     "compute_rent",
     "compute_score",
+    "compute_worths",
     "measure",
 ]
 
@@ -156,7 +158,7 @@ def measure(
     noise = draws.noise[np.arange(len(epoch)), epoch]
     course, of_seeds, of_pairs = np.split(noise, [COURSE_COLUMNS, COURSE_COLUMNS + config.slots], 1)
     active = INFLUENTIAL[seeds.stage + 1] & (seeds.alpha > 0)
-    worths = np.where(active, _compute_worths(draws, seeds, seeds.alpha), 0.0)
+    worths = np.where(active, compute_worths(draws, seeds, seeds.alpha), 0.0)
     gains = _switch_off(config, seeds, active, worths)
     each_off = gains[2 : 2 + config.slots].T
     interaction, boost = _measure_pairs(gains, active, of_pairs)
@@ -190,8 +192,8 @@ def compute_score(config: SurrogateConfig, draws: EpisodeDraws, seeds: SeedState
     committed = seeds.stage == SeedStage.FOSSILIZED
     left = (1 - compute_learning_rates(seeds.blueprint)) ** config.closing_epochs
     seeds = seeds._replace(learned=1 - (1 - seeds.learned) * left)
-    worths = np.where(committed, _compute_worths(draws, seeds, seeds.alpha), 0.0)
-    pairs = _compute_pairs(seeds, np.where(committed, seeds.learned * seeds.alpha, 0.0))
+    worths = np.where(committed, compute_worths(draws, seeds, seeds.alpha), 0.0)
+    pairs = compute_pairs(seeds, np.where(committed, seeds.learned * seeds.alpha, 0.0))
     last = np.full(len(worths), config.max_epochs)
     gain = compute_gain(config, worths, _sum_pairs(pairs, committed[np.newaxis])[0])
     return compute_host_accuracy(draws, last) + gain - compute_rent(config, committed, seeds)[0]
@@ -201,7 +203,7 @@ def _switch_off(
     config: SurrogateConfig, seeds: SeedState, active: NDArray[np.bool_], worths: Floats
 ) -> Floats:
     """Return the gain of every variant, ``[V, N]``: all on, committed only, each off, pairs off."""
-    pairs = _compute_pairs(seeds, np.where(active, seeds.learned * seeds.alpha, 0.0))
+    pairs = compute_pairs(seeds, np.where(active, seeds.learned * seeds.alpha, 0.0))
     variants = _list_variants(config.slots)
     on = np.repeat(variants[:, np.newaxis], len(worths), axis=1)
     on[1] = seeds.stage == SeedStage.FOSSILIZED
@@ -229,8 +231,14 @@ def _measure_course(
     )
 
 
-def _compute_worths(draws: EpisodeDraws, seeds: SeedState, alpha: Floats) -> Floats:
-    """Return what each seed is worth at some influence, points, ``[N, S]``."""
+def compute_worths(draws: EpisodeDraws, seeds: SeedState, alpha: Floats) -> Floats:
+    """Return what each seed is worth at some influence, points, ``[N, S]``.
+
+    Args:
+        draws: The episodes' hidden numbers.
+        seeds: The seeds; their own influence does not count here.
+        alpha: The influence, in [0, 1], ``[N, S]``.
+    """
     full = np.take_along_axis(draws.worth, seeds.blueprint[..., np.newaxis], 2)[..., 0]
     best = _BEST_ALPHA[seeds.blueprint]
     response = alpha * (2 * best - alpha) / best**2
@@ -238,8 +246,13 @@ def _compute_worths(draws: EpisodeDraws, seeds: SeedState, alpha: Floats) -> Flo
     return full * _STYLE_SHARES[seeds.blueprint, seeds.style] * response * seeds.learned - harm
 
 
-def _compute_pairs(seeds: SeedState, presence: Floats) -> Floats:
-    """Return what each pair of slots adds, points, ``[N, P]``."""
+def compute_pairs(seeds: SeedState, presence: Floats) -> Floats:
+    """Return what each pair of slots adds, points, ``[N, P]``.
+
+    Args:
+        seeds: The seeds.
+        presence: Learned share times influence of each seed, 0 switches it off, ``[N, S]``.
+    """
     first, second = _pair_slots(presence.shape[1])
     points: Floats = _PAIR_POINTS[seeds.blueprint[:, first], seeds.blueprint[:, second]]
     return points * np.sqrt(presence[:, first] * presence[:, second])
@@ -269,7 +282,7 @@ def _measure_pairs(
         has = seen.any(1)
         own = points[:, member]
         total[has, slot] = np.where(seen, own, 0.0).sum(1)[has]
-        best[has, slot] = np.where(seen, own, 0.0).max(1)[has]
+        best[has, slot] = np.where(seen, own, 0.0).max(1, initial=0.0)[has]
     return total, best
 
 
@@ -280,7 +293,7 @@ def _measure_shadow(
     incubating = (seeds.stage == SeedStage.TRAINING) & (seeds.learned > 0)
     if not incubating.any():
         return np.full(worths.shape, np.nan)
-    intended = _compute_worths(draws, seeds, seeds.target)
+    intended = compute_worths(draws, seeds, seeds.target)
     none = np.zeros(len(worths))
     before = compute_gain(config, worths, none)[:, np.newaxis]
     after = compute_gain(

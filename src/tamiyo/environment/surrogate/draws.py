@@ -56,6 +56,11 @@ class EpisodeDraws:
             }
         )
 
+    def take(self, rows: NDArray[np.int64] | slice) -> Self:
+        """Return the draws of some environments, in the given order and as often as given."""
+        cls = type(self)
+        return cls(**{item.name: getattr(self, item.name)[rows] for item in fields(cls)})
+
     def put(self, index: int, draw: EpisodeDraws) -> None:
         """Replace one environment's draws by those of ``draw``, which has one."""
         for item in fields(self):

@@ -27,6 +27,7 @@ def test_slots_are_named_in_the_order_of_the_slot_head():
         ({"needs": ("capacity", "capacity")}, "needs must be one or more different ones"),
         ({"needs": ("luck",)}, r"needs must be .*, got \('luck',\)"),
         ({"blueprints": (Blueprint.LORA,)}, "blueprints must be one or more different ones"),
+        ({"reward": "much"}, "reward must be sparse or shaped, got 'much'"),
         ({"max_epochs": 5}, "epochs must be more than the 5 closing epochs"),
     ],
 )

@@ -1,0 +1,312 @@
+"""SurrogateVectorEnv: many synthetic hosts in lockstep, as Gymnasium sees them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import fields, replace
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
+
+import numpy as np
+from gymnasium.spaces import Box, MultiDiscrete
+from gymnasium.vector import AutoresetMode, VectorEnv
+from gymnasium.vector.utils import batch_space
+from numpy.typing import NDArray
+
+from tamiyo.contracts import (
+    ConfigError,
+    ShapeError,
+    UnknownNameError,
+    build_action_spec,
+    derive_seed,
+)
+from tamiyo.environment.surrogate.config import RewardKind, SurrogateConfig
+from tamiyo.environment.surrogate.draws import draw_episode
+from tamiyo.environment.surrogate.world import SurrogateWorld
+from tamiyo.observation import (
+    ObservationEncoder,
+    build_layout,
+    canonicalize_actions,
+    compute_action_masks,
+    is_allowed,
+    marginalize,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from tamiyo.observation import HostArrays, ObservationLayout
+
+__all__ = ["SurrogateVectorEnv", "change_config"]
+
+_Observations: TypeAlias = NDArray[np.float32]
+_Integers: TypeAlias = NDArray[np.int64]
+_Bools: TypeAlias = NDArray[np.bool_]
+_Info: TypeAlias = dict[str, Any]
+
+
+class SurrogateVectorEnv(VectorEnv[_Observations, _Integers, NDArray[Any]]):
+    """Environments that step together; what happens in one depends on its own seed alone.
+
+    An episode is one host. It lasts as many steps as the task has decisions and then terminates:
+    its length is part of the task, and an observation shows the epoch. What is paid in all is the
+    score of the committed network less that of the host had it never grown.
+
+    Args:
+        num_envs: Environments, N.
+        config: The family of hosts; the default one if not given.
+        autoreset_mode: SAME_STEP begins a new episode in the step that ends one; DISABLED leaves
+            that to ``reset``.
+        **changes: Fields of ``config`` to replace.
+
+    Raises:
+        UnknownNameError: If the configuration has no such field.
+        ConfigError: If a number is outside its range, or the mode is another one.
+
+    Attributes:
+        config: The family of hosts.
+        action_spec: The heads of the action.
+        observation_spec: Where in an observation the slots lie.
+        encoder: Makes the observations and counts what it cuts.
+        world: The hosts themselves.
+    """
+
+    def __init__(
+        self,
+        num_envs: int = 1,
+        config: SurrogateConfig | None = None,
+        *,
+        autoreset_mode: AutoresetMode = AutoresetMode.SAME_STEP,
+        **changes: object,
+    ) -> None:
+        if autoreset_mode not in {AutoresetMode.SAME_STEP, AutoresetMode.DISABLED}:
+            message = f"autoreset_mode must be SAME_STEP or DISABLED, got {autoreset_mode.name}"
+            raise ConfigError(message)
+        self.config = change_config(config or SurrogateConfig(), changes)
+        self.num_envs = num_envs
+        self.metadata = {"autoreset_mode": autoreset_mode}
+        layout = build_layout(self.config.slots, telemetry=self.config.telemetry)
+        self.encoder = ObservationEncoder(layout, self.config.task)
+        self.observation_spec = layout.spec
+        self.action_spec = build_action_spec(self.config.slot_ids)
+        self.single_observation_space = _build_observation_space(layout)
+        self.single_action_space = MultiDiscrete(list(self.action_spec.nvec))
+        self.observation_space = batch_space(self.single_observation_space, num_envs)
+        self.action_space = batch_space(self.single_action_space, num_envs)
+        self.world = SurrogateWorld(num_envs, self.config)
+        self._generators = [np.random.default_rng() for _ in range(num_envs)]
+        self._masks = np.zeros((num_envs, self.action_spec.mask_size), np.bool_)
+        self._is_running = np.zeros(num_envs, np.bool_)
+
+    @property
+    def arrays(self) -> HostArrays:
+        """What masks and observations are made of."""
+        return self.world.arrays
+
+    @property
+    def marginal_masks(self) -> _Bools:
+        """Legal choices of each head, whatever the heads before, ``[N, sum(nvec)]``."""
+        marginal: _Bools = marginalize(self.action_spec, self._masks)
+        return marginal
+
+    def reset(
+        self,
+        *,
+        seed: int | Sequence[int | None] | None = None,
+        options: dict[str, Any] | None = None,
+    ) -> tuple[_Observations, _Info]:
+        """Begin new episodes.
+
+        Args:
+            seed: Seed of the first environment, the others have the next ones; or one for each,
+                ``None`` where a generator goes on. Generators never seeded take fresh entropy.
+            options: ``reset_mask``, bool ``[N]``, says which environments begin anew.
+
+        Returns:
+            Observations ``[N, F]``, float32, and the masks: ``action_mask`` ``[N, sum(nvec)]`` and
+            ``action_mask_by_op`` ``[N, mask_size]``, bool.
+
+        Raises:
+            ShapeError: If there is not one seed or flag for each environment.
+        """
+        chosen = np.ones(self.num_envs, np.bool_)
+        if options and "reset_mask" in options:
+            chosen = np.asarray(options["reset_mask"], np.bool_)
+        seeds = self._spread(seed)
+        if not len(seeds) == len(chosen) == self.num_envs:
+            message = (
+                f"seeds and reset_mask must be one for each of {self.num_envs} environments, "
+                f"got {len(seeds)} and {len(chosen)}"
+            )
+            raise ShapeError(message)
+        for row, own_seed in enumerate(seeds):
+            if chosen[row] and own_seed is not None:
+                episodes = derive_seed(own_seed, 0, "episodes")
+                self._generators[row] = np.random.default_rng(episodes)
+        self._begin(chosen)
+        return self._observe()
+
+    def step(
+        self, actions: _Integers
+    ) -> tuple[_Observations, NDArray[np.float64], _Bools, _Bools, _Info]:
+        """Carry out an action in every environment and let one epoch pass.
+
+        Args:
+            actions: One index per head, ``[N, heads]``; what stands in a head that the op does not
+                use is ignored. An illegal action becomes WAIT.
+
+        Returns:
+            Observations ``[N, F]``, float32; rewards, points, ``[N]``; terminated and truncated
+            ``[N]``; and the masks with ``action_valid`` ``[N]``. Where episodes ended,
+            ``final_obs`` ``[N, F]`` and ``final_info`` hold their last observation and masks, with
+            ``score``, ``host_score`` (points, ``[N]``) and ``committed`` (blueprints of the
+            fossils, 0 for none, ``[N, S]``); without autoreset those stand in the info itself.
+
+        Raises:
+            ShapeError: If the actions have another shape.
+            ConfigError: If an episode is over or has not begun.
+        """
+        actions = self._check(actions)
+        valid = is_allowed(self.action_spec, self._masks, actions)
+        legal = np.where(valid[:, np.newaxis], actions, 0)
+        before = self.world.committed_points.copy()
+        self.world.step(canonicalize_actions(self.action_spec, legal))
+        terminated = self.world.epoch >= self.config.decision_epochs
+        observations, info = self._observe()
+        info["action_valid"] = valid
+        rewards = np.zeros(self.num_envs)
+        if self.config.reward == RewardKind.SHAPED:
+            rewards += np.where(terminated, 0.0, self.world.committed_points) - before
+        if terminated.any():
+            info |= self._describe_end(terminated)
+            rewards += np.where(terminated, info["score"] - info["host_score"], 0.0)
+            self._is_running &= ~terminated
+            if self.metadata["autoreset_mode"] == AutoresetMode.SAME_STEP:
+                final = {"final_obs": observations, "final_info": info}
+                self._begin(terminated)
+                observations, info = self._observe()
+                flags = {f"_{name}": terminated.copy() for name in final}
+                info |= final | flags | {"action_valid": valid}
+        return observations, rewards, terminated, np.zeros_like(terminated), info
+
+    def state_dict(self) -> dict[str, NDArray[Any]]:
+        """Return all that the running episodes and later ones depend on."""
+        states = json.dumps([generator.bit_generator.state for generator in self._generators])
+        return {
+            **{name: array.copy() for name, array in self._collect_state().items()},
+            "generators": np.frombuffer(states.encode(), np.uint8).copy(),
+        }
+
+    def load_state_dict(self, state: Mapping[str, NDArray[Any]]) -> None:
+        """Go on where another one of the same configuration and number of environments stood.
+
+        Args:
+            state: What its :meth:`state_dict` returned.
+
+        Raises:
+            ShapeError: If an array is missing, unknown or of another shape or type.
+        """
+        own = self._collect_state()
+        misfits = {
+            name
+            for name in own.keys() | state.keys()
+            if _describe_array(own.get(name)) != _describe_array(state.get(name))
+        } ^ {"generators"}
+        if misfits:
+            message = (
+                f"state must be of {self.num_envs} surrogates of the same configuration, got "
+                f"{', '.join(sorted(misfits))} missing, unknown or of another shape"
+            )
+            raise ShapeError(message)
+        for name in own:
+            own[name][...] = state[name]
+        states = json.loads(state["generators"].tobytes())
+        for generator, generator_state in zip(self._generators, states, strict=True):
+            generator.bit_generator.state = generator_state
+        self.world.count_parameters()
+        self._masks = compute_action_masks(self.arrays, self.action_spec)
+
+    def _spread(self, seed: int | Sequence[int | None] | None) -> Sequence[int | None]:
+        if seed is None:
+            return [None] * self.num_envs
+        if isinstance(seed, int | np.integer):
+            return [int(seed) + row for row in range(self.num_envs)]
+        return seed
+
+    def _begin(self, environments: _Bools) -> None:
+        """Draw new episodes and begin them."""
+        for row in np.flatnonzero(environments):
+            self.world.draws.put(int(row), draw_episode(self.config, self._generators[row]))
+        self.world.begin(environments)
+        self._is_running |= environments
+
+    def _check(self, actions: _Integers) -> _Integers:
+        """Refuse actions of another shape, and steps beyond the end of an episode.
+
+        Raises:
+            ShapeError: If the actions have another shape.
+            ConfigError: If an episode is over or has not begun.
+        """
+        actions = np.asarray(actions, np.int64)
+        expected = (self.num_envs, len(self.action_spec.heads))
+        if actions.shape != expected:
+            message = f"actions must be {list(expected)}, got {list(actions.shape)}"
+            raise ShapeError(message)
+        if not self._is_running.all():
+            over = np.flatnonzero(~self._is_running).tolist()
+            message = f"step must follow a reset of environments whose episode is over, got {over}"
+            raise ConfigError(message)
+        return actions
+
+    def _observe(self) -> tuple[_Observations, _Info]:
+        self._masks = compute_action_masks(self.arrays, self.action_spec)
+        info = {
+            "action_mask": self.marginal_masks,
+            "action_mask_by_op": self._masks,
+        }
+        return self.encoder.encode(self.arrays), info
+
+    def _describe_end(self, terminated: _Bools) -> _Info:
+        """Return what is told of episodes that ended; NaN for the others."""
+        unknown = np.where(terminated, 0.0, np.nan)
+        fossils = np.where(self.world.is_committed, self.arrays.seeds.blueprint, 0)
+        return {
+            "score": self.world.compute_score() + unknown,
+            "host_score": self.world.compute_host_score() + unknown,
+            "committed": fossils * terminated[:, np.newaxis],
+        }
+
+    def _collect_state(self) -> dict[str, NDArray[Any]]:
+        return self.world.collect_state() | {"is_running": self._is_running}
+
+
+def change_config(config: SurrogateConfig, changes: Mapping[str, object]) -> SurrogateConfig:
+    """Replace fields of a configuration.
+
+    Args:
+        config: The configuration.
+        changes: Field name to its new value.
+
+    Raises:
+        UnknownNameError: If there is no such field.
+        ConfigError: If a number is outside its range.
+    """
+    known = [item.name for item in fields(config)]
+    for name in changes:
+        if name not in known:
+            kind = "setting of a surrogate"
+            raise UnknownNameError(kind, name, known)
+    return replace(config, **cast("dict[str, Any]", changes))
+
+
+def _describe_array(array: NDArray[Any] | None) -> tuple[object, ...]:
+    return () if array is None else (array.shape, array.dtype)
+
+
+def _build_observation_space(layout: ObservationLayout) -> Box[np.float32]:
+    """Build the box of all values, codes for what is unknown and zeros of free slots included."""
+    lows = [
+        min(field.low, 0.0 if field.unknown is None else field.unknown, 0.0)
+        for field in layout.fields
+    ]
+    highs = [max(field.high, 0.0) for field in layout.fields]
+    return Box(np.array(lows, np.float32), np.array(highs, np.float32), dtype=np.float32)
