@@ -63,6 +63,30 @@ def test_the_lifecycle_shows_every_gate(capsys):
     }
 
 
+def test_an_observation_is_described_index_by_index(capsys):
+    code, out, _ = call(capsys, "describe", "observation", "--slots", "2", "--telemetry", "--json")
+    rows = json.loads(out)["observation"]
+    assert code == 0
+    assert [row["index"] for row in rows] == list(range(23 + 2 * (39 + 26)))
+    assert rows[23]["name"] == "slot0.active"
+    assert rows[2]["range"] == "[-1, 2]"
+    assert (rows[2]["unknown"], rows[0]["unknown"]) == (-2, None)
+
+
+def test_names_of_an_observation_are_never_cut(capsys):
+    _, out, _ = call(capsys, "describe", "observation")
+    lines = [line.split() for line in out.splitlines()]
+    assert len(lines) == 1 + 23 + 3 * 39
+    assert lines[0] == ["index", "name", "unit", "range", "unknown", "meaning"]
+    assert lines[1 + 35][:2] == ["35", "slot0.contribution"]
+
+
+def test_an_observation_without_slots_is_refused(capsys):
+    code, _, errors = call(capsys, "describe", "observation", "--slots", "0")
+    assert code == 2
+    assert "slots must be at least 1, got 0" in errors
+
+
 def test_blueprints_are_described_for_the_channels_asked_for(capsys):
     _, out, _ = call(capsys, "describe", "blueprints", "--channels", "4", "--json")
     rows = {row["blueprint"]: row for row in json.loads(out)["blueprints"]}

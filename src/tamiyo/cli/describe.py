@@ -36,6 +36,7 @@ _EXAMPLES = """\
   tamiyo describe defaults
   tamiyo describe blueprints --topology sequence --channels 16
   tamiyo describe task --task digits-canvas --json
+  tamiyo describe observation --slots 2 --telemetry
   tamiyo describe host --module my_models:build_cnn --input 2,1,8,8
   tamiyo describe host --module my_models:build_gpt --input 2,64 --input-high 256"""
 
@@ -44,14 +45,16 @@ _Rows = list[dict[str, object]]
 
 @dataclass(frozen=True, kw_only=True)
 class DescribeArguments:
-    """Print defaults, blueprints, actions, the lifecycle, a task or a host of your own.
+    """Print defaults, blueprints, actions, observations, the lifecycle, a task or your own host.
 
     Attributes:
-        topic: One of defaults, blueprints, actions, lifecycle, task, host.
+        topic: One of defaults, blueprints, actions, observation, lifecycle, task, host.
         task: Task to describe; every task if not given.
         topology: Features of the slot that blueprint sizes are counted for: cnn (B, C, H, W),
             sequence (B, T, D) or vector (B, D).
         channels: Channels of that slot, C or D.
+        slots: Slots of the host whose observation is described.
+        telemetry: Describe an observation with the telemetry features of each slot.
         module: What builds the host, PACKAGE.MODULE:FACTORY, found from the current directory too.
             The factory returns the host, or the host and an example batch.
         input: Shape of an example batch for the host, the batch first, for example 2,1,8,8.
@@ -63,6 +66,8 @@ class DescribeArguments:
     task: str | None = None
     topology: str = "cnn"
     channels: int = 4
+    slots: int = 3
+    telemetry: bool = False
     module: str | None = None
     input: str | None = None
     input_high: int | None = None
@@ -74,7 +79,7 @@ def run(words: Sequence[str]) -> None:
 
     Raises:
         UnknownNameError: If there is no such topic, task or topology.
-        ConfigError: If there are no channels, or no host can be built and described.
+        ConfigError: If there are no channels or slots, or no host can be built and described.
     """
     arguments = read_flags(DescribeArguments, words, command="describe", examples=_EXAMPLES)
     if arguments.topic not in _TOPICS:
@@ -186,6 +191,23 @@ def _describe_actions(_arguments: DescribeArguments) -> _Rows:
     ]
 
 
+def _describe_observation(arguments: DescribeArguments) -> _Rows:
+    from tamiyo.observation import build_layout
+
+    layout = build_layout(arguments.slots, telemetry=arguments.telemetry)
+    return [
+        {
+            "index": index,
+            "name": field.name,
+            "unit": field.unit,
+            "range": f"[{field.low:g}, {field.high:g}]",
+            "unknown": field.unknown,
+            "meaning": field.meaning,
+        }
+        for index, field in enumerate(layout.fields)
+    ]
+
+
 def _describe_lifecycle(_arguments: DescribeArguments) -> _Rows:
     return [
         {
@@ -239,15 +261,27 @@ def _view_host(rows: _Rows) -> list[Table]:
         if refusal is not None:
             slot = f"no {1 + reasons.index(refusal)}"
         shown.append([*map(_show, cells), _show(slot or "possible")])
-    # Nothing is cut, however narrow the console: people copy paths.
-    width = sum(max(map(len, texts)) + 2 for texts in zip(columns, *shown, strict=True))
-    table = Table(*columns, box=None, header_style="bold", width=width)
+    table = _build_wide_table(columns, shown)
     for row, texts in zip(rows, shown, strict=True):
         table.add_row(*texts, style="bold" if row["slot"] else None)
     below = Table(box=None, show_header=False)
     for number, reason in enumerate(reasons, start=1):
         below.add_row(f"no {number}", _show(reason))
     return [table, below] if reasons else [table]
+
+
+def _view_observation(rows: _Rows) -> list[Table]:
+    shown = [[_show(value) for value in row.values()] for row in rows]
+    table = _build_wide_table(list(rows[0]), shown)
+    for texts in shown:
+        table.add_row(*texts)
+    return [table]
+
+
+def _build_wide_table(columns: list[str], shown: list[list[str]]) -> Table:
+    """Build an empty table in which nothing is cut, however narrow the console: people copy it."""
+    width = sum(max(map(len, texts)) + 2 for texts in zip(columns, *shown, strict=True))
+    return Table(*columns, box=None, header_style="bold", width=width)
 
 
 def _show(value: object) -> str:
@@ -264,12 +298,14 @@ def _show(value: object) -> str:
 _VIEWS: Final[Mapping[str, Callable[[_Rows], list[Table]]]] = {
     "defaults": _view_defaults,
     "task": _view_tasks,
+    "observation": _view_observation,
     "host": _view_host,
 }
 _TOPICS: Final[Mapping[str, Callable[[DescribeArguments], _Rows]]] = {
     "defaults": _describe_defaults,
     "blueprints": _describe_blueprints,
     "actions": _describe_actions,
+    "observation": _describe_observation,
     "lifecycle": _describe_lifecycle,
     "task": _describe_task,
     "host": _describe_host,
