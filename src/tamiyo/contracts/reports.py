@@ -300,7 +300,8 @@ class ComparisonRow:
         difference: Interquartile mean of the paired difference in score to the reference, points.
         low: Lower end of its 95 % bootstrap interval.
         high: Upper end of it.
-        test_accuracy: Mean accuracy on the test split, points.
+        test_accuracy: Mean accuracy on the test split, points; this and the following are ``None``
+            where there is no such thing, as in a bound or without a network.
         parameters: Mean trainable parameters of the committed network.
         multiply_adds: Mean multiply-adds of all training.
         epochs: Mean epochs trained.
@@ -312,8 +313,8 @@ class ComparisonRow:
     difference: float
     low: float
     high: float
-    test_accuracy: float
-    parameters: float
-    multiply_adds: float
-    epochs: float
-    fossils: float
+    test_accuracy: float | None
+    parameters: float | None
+    multiply_adds: float | None
+    epochs: float | None
+    fossils: float | None

@@ -126,8 +126,9 @@ class HeadReport:
         used_fraction: Share of transitions whose op uses the head, in [0, 1].
         entropy: Mean entropy over the transitions that use it and leave it a choice, as a share of
             the largest possible, in [0, 1]; ``None`` if there are none.
-        conditional_entropy: Op to the same entropy had that op been chosen, over the transitions in
-            which the op was legal and leaves the head a choice; ops without such are left out.
+        conditional_entropy: Op to the same entropy had that op been chosen, over the transitions of
+            some environments in which the op was legal and leaves the head a choice; ops without
+            such are left out.
         ratio_lowest: Smallest ratio of this head alone; ``None`` if it was never used.
         ratio_highest: Largest ratio of this head alone; ``None`` if it was never used.
         clip_fraction: Share of uses whose ratio was outside the clip range; ``None`` if none.

@@ -17,6 +17,7 @@ from tamiyo.telemetry.records import (
 )
 from tamiyo.telemetry.sinks import FanOutSink, JsonlSink, MemorySink
 from tamiyo.telemetry.summary import summarize_run
+from tamiyo.telemetry.training import TrainingSummary, summarize_training
 
 __all__ = [
     "DecisionRow",
@@ -32,7 +33,9 @@ __all__ = [
     "RunOutcome",
     "RunSummary",
     "SlotSpan",
+    "TrainingSummary",
     "TwinOutcome",
     "read_events",
     "summarize_run",
+    "summarize_training",
 ]

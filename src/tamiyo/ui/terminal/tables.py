@@ -63,10 +63,10 @@ def render_compare_table(rows: Sequence[ComparisonRow], metric: MetricScale = AC
             row.name,
             f"{row.score:.1f}",
             _UNKNOWN if is_reference else interval,
-            view.write(row.test_accuracy),
-            format_count(row.parameters),
-            format_si(row.multiply_adds),
-            f"{row.fossils:g}",
+            _UNKNOWN if row.test_accuracy is None else view.write(row.test_accuracy),
+            _UNKNOWN if row.parameters is None else format_count(row.parameters),
+            _UNKNOWN if row.multiply_adds is None else format_si(row.multiply_adds),
+            _UNKNOWN if row.fossils is None else f"{row.fossils:g}",
         )
     return table
 
