@@ -1,0 +1,136 @@
+"""The factored joint action: heads chosen one after the other, each given the choices before it.
+
+By the chain rule the log-probability of an action is the sum over its heads. Acting and learning
+walk the same path through the heads; they differ only in who makes the choices.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from tamiyo.contracts import ActionSpec, InvariantError, ShapeError
+from tamiyo.policy.distribution import MaskedCategorical
+
+__all__ = ["ActionPath", "Chooser"]
+
+Chooser = Callable[[int, MaskedCategorical], Tensor]
+"""Makes the choice of a head, shape ``[B]``, int64, given its position and its distribution."""
+
+
+class ActionPath:
+    """One way through the heads: a choice per head and the distribution it was taken from.
+
+    The properties hold for the whole action, so read them after the last head.
+
+    Args:
+        spec: The heads.
+        masks: Flat conditional masks, shape ``[B, spec.mask_size]``, bool.
+        choose: Makes the choice of each head.
+
+    Attributes:
+        choices: Index chosen for each head so far, each of shape ``[B]``, int64.
+        heads: The distribution of each head so far.
+
+    Raises:
+        ShapeError: If ``masks`` is not bool or does not fit the heads.
+    """
+
+    def __init__(self, spec: ActionSpec, masks: Tensor, choose: Chooser) -> None:
+        if masks.dtype != torch.bool or masks.shape[1:] != (spec.mask_size,):
+            message = (
+                f"masks must be bool of shape [B, {spec.mask_size}], "
+                f"got {masks.dtype} of shape {list(masks.shape)}"
+            )
+            raise ShapeError(message)
+        self._spec = spec
+        self._masks = masks
+        self._choose = choose
+        self._rows = torch.arange(len(masks), device=masks.device)
+        self.choices: list[Tensor] = []
+        self.heads: list[MaskedCategorical] = []
+
+    def take(self, logits: Tensor) -> Tensor:
+        """Make the choice of the next head.
+
+        Args:
+            logits: The head's logits given the choices so far, shape ``[B, A]``.
+
+        Returns:
+            The choice, shape ``[B]``, int64.
+        """
+        position = len(self.heads)
+        head = MaskedCategorical(logits, self._select_legal(position))
+        choice = self._choose(position, head)
+        self.heads.append(head)
+        self.choices.append(choice)
+        return choice
+
+    @cached_property
+    def actions(self) -> Tensor:
+        """The whole action, shape ``[B, H]``, int64."""
+        return torch.stack(self.choices, -1)
+
+    @cached_property
+    def log_probs(self) -> Tensor:
+        """Log-probability of each head's choice given those before it, shape ``[B, H]``."""
+        pairs = zip(self.heads, self.choices, strict=True)
+        return torch.stack([head.log_prob(choice) for head, choice in pairs], -1)
+
+    @cached_property
+    def entropies(self) -> Tensor:
+        """Normalized entropy of each head on this path, shape ``[B, H]``, in ``[0, 1]``."""
+        return torch.stack([head.normalized_entropy() for head in self.heads], -1)
+
+    @cached_property
+    def has_choice(self) -> Tensor:
+        """True where more than one choice of a head was legal, shape ``[B, H]``, bool."""
+        return torch.stack([head.num_legal() for head in self.heads], -1) > 1
+
+    def _select_legal(self, position: int) -> Tensor:
+        """Look up a head's legal choices under the choices of its parents, ``[B, A]``, bool."""
+        *parent_sizes, size = self._spec.mask_shapes[position]
+        table = self._masks[:, self._spec.mask_slices[position]].unflatten(1, (-1, size))
+        parents = self._spec.parent_positions[position]
+        combination: Tensor | int = 0
+        for parent, parent_size in zip(parents, parent_sizes, strict=True):
+            combination = combination * parent_size + self.choices[parent]
+        legal: Tensor = table[self._rows, combination]
+        return legal
+
+    def check(self, used: Tensor) -> None:
+        """Refuse what can only be a bug; one synchronization in all.
+
+        Args:
+            used: For each op, which heads it uses, shape ``[ops, H]``, bool.
+
+        Raises:
+            InvariantError: If a head has no legal choice, its choice is illegal, a logit is not
+                finite, or the masks leave a choice to a head that the op does not use.
+        """
+        pairs = zip(self.heads, self.choices, strict=True)
+        legal = torch.stack([head.is_legal(choice) for head, choice in pairs], -1)
+        # An infinity or NaN survives the sum, which costs less than a look at every logit.
+        finite = torch.cat([head.logits for head in self.heads], -1).detach().sum(-1).isfinite()
+        idle = used[self.choices[0]] | (self.log_probs == 0)
+        if bool((legal & idle & finite.unsqueeze(-1)).all()):
+            return
+        rules = {
+            "take a legal choice": legal,
+            "have finite logits": torch.stack(
+                [head.logits.isfinite().all(-1) for head in self.heads], -1
+            ),
+            "have one legal choice where the op does not use it": idle,
+        }
+        rule, kept = next((rule, kept) for rule, kept in rules.items() if not kept.all())
+        row, position = (~kept).nonzero()[0].tolist()
+        head = self.heads[position]
+        message = (
+            f"{self._spec.names[position]} must {rule}, got action {self.actions[row].tolist()}, "
+            f"legal choices {head.legal[row].nonzero().flatten().tolist()} and logits "
+            f"{head.logits[row].tolist()} in row {row}"
+        )
+        raise InvariantError(message)
