@@ -16,8 +16,9 @@ __all__ = ["main"]
 
 _COMMANDS: Final = {
     "grow": "grow one network and keep its record, picture and export",
+    "train": "train a controller with recurrent PPO",
     "compare": "compare controllers on paired seeds, beside networks that never grew",
-    "evaluate": "load an exported network and judge it on a task's test split",
+    "evaluate": "judge an exported network, or a trained controller beside simpler ones",
     "describe": "print defaults, blueprints, actions, the lifecycle, a task or a host of your own",
     "calibrate": "train a task's bare hosts and say whether the task leaves room to grow",
 }
@@ -36,6 +37,8 @@ commands:
 examples:
   tamiyo grow --task digits-canvas --controller heuristic --seed 0
   tamiyo compare --task digits-canvas --controllers wait-only,heuristic --seeds 20
+  tamiyo train --env surrogate
+  tamiyo evaluate runs/train-surrogate-0 --seeds 64
   tamiyo evaluate --network runs/digits-canvas-heuristic-0 --task digits-canvas
   tamiyo describe blueprints
   tamiyo describe host --module my_models:build_cnn --input 2,1,8,8

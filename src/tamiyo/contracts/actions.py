@@ -231,7 +231,13 @@ def build_action_spec(slot_ids: Sequence[str]) -> ActionSpec:
     """
 
     def head(name: Head, choices: tuple[str, ...], neutral: int, *parents: Head) -> HeadSpec:
-        return HeadSpec(name=name, choices=choices, parents=parents, neutral=neutral)
+        # Plain strings and numbers: a learner's checkpoint writes them down.
+        return HeadSpec(
+            name=str(name),
+            choices=choices,
+            parents=tuple(map(str, parents)),
+            neutral=int(neutral),
+        )
 
     def names(enum: type[IntEnum]) -> tuple[str, ...]:
         return tuple(member.name for member in enum)
@@ -250,5 +256,5 @@ def build_action_spec(slot_ids: Sequence[str]) -> ActionSpec:
                 Head.ALPHA_CURVE, names(CurveChoice), CurveChoice.LINEAR, *at_slot, Head.ALPHA_SPEED
             ),
         ),
-        used_when=tuple(frozenset(HEADS_USED_BY[op]) for op in LifecycleOp),
+        used_when=tuple(frozenset(map(str, HEADS_USED_BY[op])) for op in LifecycleOp),
     )

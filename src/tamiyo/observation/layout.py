@@ -53,7 +53,7 @@ class ObservationLayout:
             size=self.size,
             slots=self.slots,
             slot_blocks=tuple(blocks),
-            slot_head=Head.SLOT,
+            slot_head=str(Head.SLOT),
             version=f"{_VERSION}/{sizes}",
         )
 

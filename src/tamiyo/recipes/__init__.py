@@ -19,6 +19,18 @@ from tamiyo.recipes.config import (
 from tamiyo.recipes.episode import Episode, EpisodeResult, build_task_episode, compute_score
 from tamiyo.recipes.evaluate import Evaluation, evaluate_network
 from tamiyo.recipes.grow_task import TaskResult, grow_task
+from tamiyo.recipes.learned import (
+    LEARNED,
+    TrainConfig,
+    TrainResult,
+    build_env,
+    evaluate_controller,
+    evaluate_policy,
+    load_training,
+    play_baselines,
+    resume_training,
+    train_controller,
+)
 from tamiyo.recipes.load import load_network
 from tamiyo.recipes.own import GrowResult, GrowSettings, grow
 from tamiyo.recipes.run_folder import RunFolder
@@ -26,6 +38,7 @@ from tamiyo.recipes.statistics import Interval, compute_interquartile_mean, comp
 from tamiyo.recipes.stopping import StopRequest
 
 __all__ = [
+    "LEARNED",
     "Comparison",
     "Episode",
     "EpisodeResult",
@@ -38,7 +51,10 @@ __all__ = [
     "SeedResults",
     "StopRequest",
     "TaskResult",
+    "TrainConfig",
+    "TrainResult",
     "build_effective_task",
+    "build_env",
     "build_task_episode",
     "compare_controllers",
     "compare_runs",
@@ -46,11 +62,17 @@ __all__ = [
     "compute_paired_interval",
     "compute_score",
     "encode_config",
+    "evaluate_controller",
     "evaluate_network",
+    "evaluate_policy",
     "grow",
     "grow_task",
     "hash_config",
     "is_debugging",
     "load_network",
+    "load_training",
+    "play_baselines",
+    "resume_training",
     "run_seed",
+    "train_controller",
 ]

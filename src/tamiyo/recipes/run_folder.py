@@ -1,10 +1,10 @@
-"""One folder per run: configuration, events, grown network, picture, result."""
+"""One folder per run: configuration, events, what was grown or trained, pictures, result."""
 
 from __future__ import annotations
 
 import json
 import shutil
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from tamiyo.contracts import ArtifactError
 from tamiyo.model import write_atomically
@@ -26,6 +26,8 @@ class RunFolder:
         events: The append-only event log.
         export: Folder of the exported network.
         picture: The growth picture.
+        checkpoint: The state of a controller's training.
+        curve: The learning picture.
     """
 
     def __init__(self, path: Path) -> None:
@@ -33,6 +35,8 @@ class RunFolder:
         self.events = path / "events.jsonl"
         self.export = path / "export"
         self.picture = path / "growth.png"
+        self.checkpoint = path / "checkpoint.safetensors"
+        self.curve = path / "learning.png"
         self._config = path / "config.json"
         self._result = path / "result.json"
 
@@ -52,11 +56,23 @@ class RunFolder:
             if self.path.exists():
                 self._check(overwrite=overwrite)
                 self._clear()
-            self.export.mkdir(parents=True)
+            self.path.mkdir(parents=True, exist_ok=True)
             _write_json(self._config, {"format": _FORMAT, **config})
         except OSError as error:
             message = f"output folder must be writable, got {self.path}: {error.strerror}"
             raise ArtifactError(message) from error
+
+    def read_config(self) -> dict[str, Any]:
+        """Return the effective configuration.
+
+        Raises:
+            ArtifactError: If this is no folder of a run.
+        """
+        content = self._read()
+        if content is None:
+            message = f"run folder must hold the config.json of a run, got {self.path}"
+            raise ArtifactError(message)
+        return content
 
     def write_result(self, result: Mapping[str, object]) -> None:
         """Write the result of the run."""
@@ -78,17 +94,22 @@ class RunFolder:
 
     def _clear(self) -> None:
         """Remove what an earlier run left, but its configuration, which is replaced."""
-        for path in (self._result, self.picture, self.events):
+        for path in (self._result, self.picture, self.events, self.checkpoint, self.curve):
             path.unlink(missing_ok=True)
         if self.export.exists():
             shutil.rmtree(self.export)
 
     def _is_run(self) -> bool:
+        return self._read() is not None
+
+    def _read(self) -> dict[str, Any] | None:
+        """Return the configuration, or ``None`` if a run wrote none here."""
         try:
             found = json.loads(self._config.read_text(encoding="utf-8"))
         except (OSError, ValueError):
-            return False
-        return isinstance(found, dict) and found.get("format") == _FORMAT
+            return None
+        is_run = isinstance(found, dict) and found.get("format") == _FORMAT
+        return found if is_run else None
 
 
 def _write_json(path: Path, content: Mapping[str, object]) -> None:

@@ -16,14 +16,16 @@ def folder(tmp_path):
 def fill(folder):
     """Leave what a whole run leaves."""
     folder.create({"run": 1}, overwrite=False)
-    for path in (folder.events, folder.picture, folder.export / "growth.json"):
+    folder.export.mkdir()
+    files = (folder.events, folder.picture, folder.checkpoint, folder.curve)
+    for path in (*files, folder.export / "growth.json"):
         path.write_text("old")
     folder.write_result({"score": 1})
 
 
-def test_a_new_folder_holds_the_configuration_and_a_place_for_the_export(folder):
+def test_a_new_folder_holds_the_configuration(folder):
     folder.create({"run": {"seed": 3}}, overwrite=False)
-    assert sorted(path.name for path in folder.path.iterdir()) == ["config.json", "export"]
+    assert [path.name for path in folder.path.iterdir()] == ["config.json"]
     content = json.loads((folder.path / "config.json").read_text())
     assert content == {"format": "tamiyo-run-1", "run": {"seed": 3}}
 
@@ -31,7 +33,7 @@ def test_a_new_folder_holds_the_configuration_and_a_place_for_the_export(folder)
 def test_an_empty_folder_may_be_used(folder):
     folder.path.mkdir(parents=True)
     folder.create({}, overwrite=False)
-    assert folder.export.is_dir()
+    assert folder.read_config()["format"] == "tamiyo-run-1"
 
 
 def test_the_result_is_written_whole(folder):
@@ -51,8 +53,7 @@ def test_an_earlier_run_is_kept_unless_told_otherwise(folder):
 def test_overwriting_leaves_nothing_of_the_earlier_run(folder):
     fill(folder)
     folder.create({"run": 2}, overwrite=True)
-    assert sorted(path.name for path in folder.path.iterdir()) == ["config.json", "export"]
-    assert list(folder.export.iterdir()) == []
+    assert [path.name for path in folder.path.iterdir()] == ["config.json"]
     assert json.loads((folder.path / "config.json").read_text())["run"] == 2
 
 
@@ -96,3 +97,10 @@ def test_a_folder_that_cannot_be_made_is_refused(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(ArtifactError, match=r"must be writable, got .*file/run: Not a directory"):
         RunFolder(tmp_path / "file" / "run").create({}, overwrite=False)
+
+
+def test_a_folder_without_the_configuration_of_a_run_is_not_read(folder):
+    folder.path.mkdir(parents=True)
+    (folder.path / "config.json").write_text('{"format": "other"}')
+    with pytest.raises(ArtifactError, match=r"must hold the config.json of a run, got .*one"):
+        folder.read_config()

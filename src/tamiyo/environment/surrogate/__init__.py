@@ -8,6 +8,7 @@ from tamiyo.environment.surrogate.reports import (
     build_host_report,
     build_signals,
     play_controllers,
+    play_episode,
 )
 from tamiyo.environment.surrogate.single_env import SurrogateEnv
 from tamiyo.environment.surrogate.vector_env import SurrogateVectorEnv
@@ -21,4 +22,5 @@ __all__ = [
     "build_host_report",
     "build_signals",
     "play_controllers",
+    "play_episode",
 ]

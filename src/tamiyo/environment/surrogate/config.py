@@ -12,7 +12,7 @@ from tamiyo.contracts import (
     TaskConfig,
     check_at_least,
 )
-from tamiyo.environment.surrogate.needs import NEEDS, SEEDS
+from tamiyo.environment.surrogate.needs import FULL_NEEDS, NEEDS, SEEDS
 
 __all__ = ["RewardKind", "SurrogateConfig"]
 
@@ -53,7 +53,7 @@ class SurrogateConfig:
     host_parameters: int = 400
     gate_parameters: int = 20
     max_parameters: int | None = None
-    needs: tuple[str, ...] = tuple(NEEDS)
+    needs: tuple[str, ...] = FULL_NEEDS
     blueprints: tuple[Blueprint, ...] = tuple(SEEDS)
     noise_points: float = 0.5
     variation: float = 1.0

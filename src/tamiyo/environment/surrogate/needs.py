@@ -13,7 +13,7 @@ from typing import Final
 
 from tamiyo.contracts import Blueprint
 
-__all__ = ["NEEDS", "PAIRS", "SEEDS", "Need", "SeedTraits"]
+__all__ = ["FULL_NEEDS", "NEEDS", "PAIRS", "SEEDS", "TINY_NEEDS", "Need", "SeedTraits"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -176,9 +176,40 @@ NEEDS: Final[Mapping[str, Need]] = MappingProxyType(
             },
             slot_weights=(1.0, 1.0, 1.0),
         ),
+        # The first two of the tiny instance have the same curves: only a seed tells them apart.
+        "detail": Need(
+            plateau=80.0,
+            descent_epochs=4.0,
+            gap=2.0,
+            loss_offset=0.0,
+            worth={Blueprint.CONV_SMALL: 9.0, Blueprint.DEPTHWISE: 2.0, Blueprint.NORM: 0.5},
+            slot_weights=(1.0,),
+        ),
+        "texture": Need(
+            plateau=80.0,
+            descent_epochs=4.0,
+            gap=2.0,
+            loss_offset=0.0,
+            worth={Blueprint.CONV_SMALL: 2.0, Blueprint.DEPTHWISE: 9.0, Blueprint.NORM: 1.0},
+            slot_weights=(1.0,),
+        ),
+        "scale": Need(
+            plateau=84.0,
+            descent_epochs=9.0,
+            gap=2.0,
+            loss_offset=0.0,
+            worth={Blueprint.CONV_SMALL: 1.5, Blueprint.DEPTHWISE: 1.0, Blueprint.NORM: 6.0},
+            slot_weights=(1.0,),
+        ),
     }
 )
-"""The needs an episode draws from, all equally likely."""
+"""All needs by name; those of one configuration are equally likely."""
+
+FULL_NEEDS: Final = ("conditioning", "capacity", "context", "mixing", "restraint", "nothing")
+"""Needs of the full surrogate."""
+
+TINY_NEEDS: Final = ("detail", "texture", "scale")
+"""Needs of the tiny instance, which is small enough to be solved exactly."""
 
 PAIRS: Final[Mapping[tuple[Blueprint, Blueprint], float]] = MappingProxyType(
     {

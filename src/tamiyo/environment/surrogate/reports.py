@@ -27,7 +27,7 @@ from tamiyo.environment.surrogate.memory import NEVER
 from tamiyo.observation import FREE
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -35,7 +35,13 @@ if TYPE_CHECKING:
     from tamiyo.environment.surrogate.vector_env import SurrogateVectorEnv
     from tamiyo.environment.surrogate.world import SurrogateWorld
 
-__all__ = ["EpisodeOutcomes", "build_host_report", "build_signals", "play_controllers"]
+__all__ = [
+    "EpisodeOutcomes",
+    "build_host_report",
+    "build_signals",
+    "play_controllers",
+    "play_episode",
+]
 
 
 class EpisodeOutcomes(NamedTuple):
@@ -45,11 +51,33 @@ class EpisodeOutcomes(NamedTuple):
         score: Score of the committed network, points, ``[N]``.
         host_score: Score of the host had it never grown, points, ``[N]``.
         committed: Blueprints of the fossils, 0 for none, ``[N, S]``.
+        parameters: Parameters of the committed network, ``[N]``.
     """
 
     score: NDArray[np.float64]
     host_score: NDArray[np.float64]
     committed: NDArray[np.int64]
+    parameters: NDArray[np.int64]
+
+
+def play_episode(
+    env: SurrogateVectorEnv,
+    decide: Callable[[NDArray[np.float32], Mapping[str, Any]], NDArray[np.int64]],
+    *,
+    seed: int,
+) -> EpisodeOutcomes:
+    """Play one episode in every environment.
+
+    Args:
+        env: The environments.
+        decide: Chooses actions ``[N, heads]`` from observations ``[N, F]`` and the step's info.
+        seed: Seed of the first environment; the others have the next ones.
+    """
+    observations, info = env.reset(seed=seed)
+    for _ in range(env.config.decision_epochs):
+        observations, *_, info = env.step(decide(observations, info))
+    end = info.get("final_info", info)
+    return EpisodeOutcomes(**{name: end[name] for name in EpisodeOutcomes._fields})
 
 
 def play_controllers(
@@ -68,18 +96,16 @@ def play_controllers(
     if len(controllers) != env.num_envs:
         message = f"controllers must be {env.num_envs}, one per environment, got {len(controllers)}"
         raise ShapeError(message)
-    env.reset(seed=seed)
-    info: dict[str, Any] = {}
-    for _ in range(env.config.decision_epochs):
+
+    def decide(_observations: object, _info: object) -> NDArray[np.int64]:
         decisions = [
             controller.decide(build_signals(env, row), build_host_report(env, row))
             for row, controller in enumerate(controllers)
         ]
         slot_ids = env.config.slot_ids
-        actions = [decision.to_command().to_action(slot_ids) for decision in decisions]
-        *_, info = env.step(np.array(actions))
-    end = info.get("final_info", info)
-    return EpisodeOutcomes(**{name: end[name] for name in EpisodeOutcomes._fields})
+        return np.array([decision.to_command().to_action(slot_ids) for decision in decisions])
+
+    return play_episode(env, decide, seed=seed)
 
 
 def build_host_report(env: SurrogateVectorEnv, environment: int) -> HostReport:

@@ -98,6 +98,11 @@ class SurrogateVectorEnv(VectorEnv[_Observations, _Integers, NDArray[Any]]):
         self._is_running = np.zeros(num_envs, np.bool_)
 
     @property
+    def episode_length(self) -> int:
+        """Steps of every episode."""
+        return self.config.decision_epochs
+
+    @property
     def arrays(self) -> HostArrays:
         """What masks and observations are made of."""
         return self.world.arrays
@@ -158,8 +163,9 @@ class SurrogateVectorEnv(VectorEnv[_Observations, _Integers, NDArray[Any]]):
             Observations ``[N, F]``, float32; rewards, points, ``[N]``; terminated and truncated
             ``[N]``; and the masks with ``action_valid`` ``[N]``. Where episodes ended,
             ``final_obs`` ``[N, F]`` and ``final_info`` hold their last observation and masks, with
-            ``score``, ``host_score`` (points, ``[N]``) and ``committed`` (blueprints of the
-            fossils, 0 for none, ``[N, S]``); without autoreset those stand in the info itself.
+            ``score``, ``host_score`` (points, ``[N]``), ``committed`` (blueprints of the fossils, 0
+            for none, ``[N, S]``) and ``parameters`` (of the committed network, ``[N]``); without
+            autoreset those stand in the info itself.
 
         Raises:
             ShapeError: If the actions have another shape.
@@ -273,6 +279,7 @@ class SurrogateVectorEnv(VectorEnv[_Observations, _Integers, NDArray[Any]]):
             "score": self.world.compute_score() + unknown,
             "host_score": self.world.compute_host_score() + unknown,
             "committed": fossils * terminated[:, np.newaxis],
+            "parameters": self.world.count_committed_parameters() * terminated,
         }
 
     def _collect_state(self) -> dict[str, NDArray[Any]]:

@@ -21,7 +21,7 @@ from tamiyo.environment.surrogate.curves import (
     compute_score,
     measure,
 )
-from tamiyo.environment.surrogate.draws import EpisodeDraws, draw_episode
+from tamiyo.environment.surrogate.draws import draw_episode
 from tamiyo.environment.surrogate.lifecycle import LifecycleArrays
 from tamiyo.environment.surrogate.memory import SeedReadings
 from tamiyo.environment.surrogate.needs import SEEDS
@@ -63,7 +63,7 @@ class SurrogateWorld:
         self.config = config
         # Stand-ins of the right shape: an episode begins with draws of its own.
         stand_in = draw_episode(config, np.random.default_rng(0))
-        self.draws = EpisodeDraws.stack([stand_in] * num_envs)
+        self.draws = stand_in.take(np.zeros(num_envs, dtype=np.int64))
         self.lifecycle = LifecycleArrays(num_envs, config.slots, config.lifecycle)
         task = config.task
         assert task.batches_per_epoch is not None
@@ -140,6 +140,12 @@ class SurrogateWorld:
         """Return the score of each host had it never grown, points, ``[N]``."""
         last = np.full(len(self.epoch), self.config.max_epochs)
         return compute_host_accuracy(self.draws, last)
+
+    def count_committed_parameters(self) -> Ints:
+        """Return the parameters of each committed network, ``[N]``."""
+        _, added = compute_rent(self.config, self.is_committed, self._state())
+        parameters: Ints = self.arrays.sizes.host_parameters + added
+        return parameters
 
     def collect_state(self) -> dict[str, NDArray[Any]]:
         """Return every array that changes, by name; filling them in place restores the world.

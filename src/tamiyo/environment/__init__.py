@@ -1,0 +1,46 @@
+"""The problems a controller learns on, as Gymnasium sees them; importing registers their names."""
+
+from __future__ import annotations
+
+from tamiyo.environment.probe_env import ProbeEnv, ProbeVectorEnv
+from tamiyo.environment.probes import PROBES, Probe
+from tamiyo.environment.registration import register_environments
+from tamiyo.environment.surrogate.config import RewardKind, SurrogateConfig
+from tamiyo.environment.surrogate.reports import (
+    EpisodeOutcomes,
+    play_controllers,
+    play_episode,
+)
+from tamiyo.environment.surrogate.single_env import SurrogateEnv
+from tamiyo.environment.surrogate.vector_env import SurrogateVectorEnv
+from tamiyo.environment.yardsticks.clairvoyant import ClairvoyantPlan, compute_clairvoyant
+from tamiyo.environment.yardsticks.heuristic_search import search_heuristic
+from tamiyo.environment.yardsticks.planning import Plan, solve
+from tamiyo.environment.yardsticks.schedule_search import play_schedules, search_schedule
+from tamiyo.environment.yardsticks.schedules import SchedulePlans, decide_by_schedule
+from tamiyo.environment.yardsticks.tiny import build_tiny_config
+
+__all__ = [
+    "PROBES",
+    "ClairvoyantPlan",
+    "EpisodeOutcomes",
+    "Plan",
+    "Probe",
+    "ProbeEnv",
+    "ProbeVectorEnv",
+    "RewardKind",
+    "SchedulePlans",
+    "SurrogateConfig",
+    "SurrogateEnv",
+    "SurrogateVectorEnv",
+    "build_tiny_config",
+    "compute_clairvoyant",
+    "decide_by_schedule",
+    "play_controllers",
+    "play_episode",
+    "play_schedules",
+    "register_environments",
+    "search_heuristic",
+    "search_schedule",
+    "solve",
+]

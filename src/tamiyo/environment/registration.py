@@ -1,0 +1,45 @@
+"""Names under which Gymnasium makes the environments.
+
+Importing this module registers them, so ``gymnasium.make("tamiyo.environment:tamiyo/NAME-v0")``
+needs no other import.
+"""
+
+from __future__ import annotations
+
+import gymnasium
+
+from tamiyo.environment.probes import PROBES
+
+__all__ = ["register_environments"]
+
+
+def register_environments() -> None:
+    """Register every environment that is not registered yet.
+
+    The code of an environment is loaded when it is made, not here.
+    """
+    room = "tamiyo.environment"
+    probe = f"{room}.probe_env:ProbeEnv", f"{room}.probe_env:ProbeVectorEnv"
+    cartpole = f"{room}.cartpole:make_cartpole", f"{room}.cartpole:make_cartpole_vector"
+    surrogate = f"{room}.surrogate:SurrogateEnv", f"{room}.surrogate:SurrogateVectorEnv"
+    for name in PROBES:
+        _register(f"Probe{name}", probe, probe=name)
+    _register("CartPoleNoVelocity", cartpole, max_episode_steps=500)
+    _register("Surrogate", surrogate)
+
+
+def _register(
+    name: str, makers: tuple[str, str], *, max_episode_steps: int | None = None, **keywords: object
+) -> None:
+    """Register what makes one environment, and many in lockstep, unless the name is taken."""
+    if f"tamiyo/{name}-v0" not in gymnasium.registry:
+        gymnasium.register(
+            f"tamiyo/{name}-v0",
+            entry_point=makers[0],
+            vector_entry_point=makers[1],
+            max_episode_steps=max_episode_steps,
+            kwargs=keywords,
+        )
+
+
+register_environments()

@@ -1,0 +1,38 @@
+"""Improves a controller: rollouts, advantages and updates; knows no host."""
+
+from __future__ import annotations
+
+from tamiyo.learning.alarms import find_alarms
+from tamiyo.learning.buffer import Rollout, TamiyoRolloutBuffer
+from tamiyo.learning.checkpoint import LearnedPolicy, load_policy
+from tamiyo.learning.collecting import play_episodes
+from tamiyo.learning.diagnostics import UpdateParts
+from tamiyo.learning.gae import compute_gae
+from tamiyo.learning.head_advantages import ClipMode
+from tamiyo.learning.normalizers import (
+    ObservationNormalizer,
+    RewardNormalizer,
+    ValueNormalizer,
+)
+from tamiyo.learning.ppo import PPO, Normalization, PPOConfig
+from tamiyo.learning.trainer import Trainer, TrainerConfig
+
+__all__ = [
+    "PPO",
+    "ClipMode",
+    "LearnedPolicy",
+    "Normalization",
+    "ObservationNormalizer",
+    "PPOConfig",
+    "RewardNormalizer",
+    "Rollout",
+    "TamiyoRolloutBuffer",
+    "Trainer",
+    "TrainerConfig",
+    "UpdateParts",
+    "ValueNormalizer",
+    "compute_gae",
+    "find_alarms",
+    "load_policy",
+    "play_episodes",
+]

@@ -1,0 +1,227 @@
+"""Play a policy: one rollout to learn from, or whole episodes to judge it by."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from tamiyo.contracts import derive_seed
+from tamiyo.learning.checkpoint import Specs, check_specs
+from tamiyo.learning.lockstep import Array, Lockstep, Moment
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from gymnasium.vector import VectorEnv
+    from numpy.typing import NDArray
+
+    from tamiyo.learning.buffer import TamiyoRolloutBuffer
+    from tamiyo.learning.checkpoint import LearnedPolicy
+    from tamiyo.learning.lockstep import Outcome
+    from tamiyo.learning.normalizers import ObservationNormalizer, RewardNormalizer
+    from tamiyo.policy import ActorCritic
+
+__all__ = ["Collected", "Collector", "play_episodes"]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Collected:
+    """What a rollout brought beside its transitions.
+
+    Attributes:
+        observations: Raw ones of every step, ``[T, N, F]``, float32.
+        returns: Sum of raw rewards of each episode that ended.
+        lengths: Transitions of each of them.
+    """
+
+    observations: Tensor
+    returns: tuple[float, ...]
+    lengths: tuple[int, ...]
+
+
+class Collector:
+    """Fills one rollout buffer after the other; episodes run on in between.
+
+    Args:
+        lockstep: The environments.
+        network: The policy that plays.
+        observations: Scale of the observations; not changed but for its counts.
+        rewards: Scale of the rewards; likewise.
+        seed: Seed of the run; environments and sampling have generators of their own.
+    """
+
+    def __init__(
+        self,
+        lockstep: Lockstep,
+        network: ActorCritic,
+        *,
+        observations: ObservationNormalizer,
+        rewards: RewardNormalizer,
+        seed: int,
+    ) -> None:
+        self._lockstep = lockstep
+        self._network = network
+        self._observations = observations
+        self._rewards = rewards
+        self._seed = seed
+        self._generator = torch.Generator().manual_seed(derive_seed(seed, 0, "actions"))
+        self.begin_episodes("environment")
+
+    def begin_episodes(self, purpose: str) -> None:
+        """Begin an episode in every environment and forget those that run.
+
+        Args:
+            purpose: What the environments' generators are for; another word, another seed.
+        """
+        num_envs = self._lockstep.num_envs
+        self._now = self._lockstep.reset(seed=derive_seed(self._seed, 0, purpose))
+        self._state = self._network.initial_state(num_envs)
+        self._returns = np.zeros(num_envs)
+        self._lengths = np.zeros(num_envs, np.int64)
+
+    def collect(self, buffer: TamiyoRolloutBuffer) -> Collected:
+        """Fill a buffer.
+
+        Args:
+            buffer: Cleared, filled and finished here.
+
+        Returns:
+            The raw observations and the episodes that ended.
+
+        Raises:
+            ConfigError: If a mask leaves a head no legal choice, or the environment breaks what it
+                announced.
+        """
+        buffer.clear()
+        observations: list[Tensor] = []
+        ended: list[tuple[float, int]] = []
+        while not buffer.is_full:
+            observations.append(torch.from_numpy(self._now.observations))
+            ended.extend(self._step(buffer))
+        is_running = ~(self._now.starts | self._now.idle)
+        buffer.finish(self._compute_values(self._now.observations, is_running))
+        return Collected(
+            observations=torch.stack(observations),
+            returns=tuple(total for total, _ in ended),
+            lengths=tuple(length for _, length in ended),
+        )
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Return where every episode stands, and the generator."""
+        arrays = {**vars(self._now), "returns": self._returns, "lengths": self._lengths}
+        tensors = {name: torch.from_numpy(array) for name, array in arrays.items()}
+        return {**tensors, "state": self._state, "generator": self._generator.get_state()}
+
+    def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
+        """Go on where another collector stood; the environments must stand there too."""
+        self.load_generator(state)
+        self._state = state["state"]
+        self._returns, self._lengths = state["returns"].numpy(), state["lengths"].numpy()
+        self._now = Moment(
+            observations=state["observations"].numpy(),
+            masks=state["masks"].numpy(),
+            starts=state["starts"].numpy(),
+            idle=state["idle"].numpy(),
+        )
+
+    def load_generator(self, state: Mapping[str, Tensor]) -> None:
+        """Go on with the sampling of another collector, but not with its episodes."""
+        self._generator.set_state(state["generator"])
+
+    def _step(self, buffer: TamiyoRolloutBuffer) -> Iterator[tuple[float, int]]:
+        """Store one step; return the sums of the episodes that ended."""
+        now = self._now
+        starts, masks = torch.from_numpy(now.starts), torch.from_numpy(now.masks)
+        observations = self._observations.normalize(torch.from_numpy(now.observations))
+        state = self._state.masked_fill(starts[:, None], 0.0)
+        result = self._network.act(
+            observations, masks, state, deterministic=False, generator=self._generator
+        )
+        outcome, self._now = self._lockstep.step(now, result.actions.numpy())
+        self._state = result.state
+        rewards = torch.from_numpy(outcome.rewards)
+        buffer.add(
+            observations=observations,
+            masks=masks,
+            actions=result.actions,
+            log_probs=result.log_probs,
+            values=result.values,
+            rewards=self._rewards.normalize(rewards),
+            rewards_raw=rewards,
+            terminated=torch.from_numpy(outcome.terminated),
+            truncated=torch.from_numpy(outcome.truncated),
+            bootstrap_values=self._compute_values(outcome.final_observations, outcome.truncated),
+            episode_starts=starts,
+            states=state,
+            valid=torch.from_numpy(~now.idle),
+        )
+        return self._sum_up(now.idle, outcome)
+
+    def _compute_values(self, observations: Array, rows: Array) -> Tensor:
+        """Value what some environments show with the state they carry; 0 for all others."""
+        values = torch.zeros(len(rows))
+        if rows.any():
+            index = torch.from_numpy(np.flatnonzero(rows))
+            seen = self._observations.normalize(torch.from_numpy(observations)[index])
+            values[index] = self._network.value(seen, self._state[:, :, index])
+        return values
+
+    def _sum_up(self, idle: Array, outcome: Outcome) -> Iterator[tuple[float, int]]:
+        self._returns += np.where(idle, 0.0, outcome.rewards)
+        self._lengths += ~idle
+        rows = outcome.ended
+        ended = zip(self._returns[rows].tolist(), self._lengths[rows].tolist(), strict=True)
+        self._returns[rows], self._lengths[rows] = 0.0, 0
+        return ended
+
+
+def play_episodes(
+    policy: LearnedPolicy,
+    env: VectorEnv[Any, Any, Any],
+    *,
+    episodes: int,
+    seed: int,
+    deterministic: bool = True,
+) -> NDArray[np.float64]:
+    """Play whole episodes with a policy that does not change.
+
+    Episode ``k`` is the first one of an environment reset with seed ``seed + k``, so that equal
+    seeds pair the episodes of two policies, whatever the number of environments, where row ``i`` of
+    the environments draws from a generator seeded with ``seed + i`` alone.
+
+    Args:
+        policy: The policy.
+        env: The environments to play in.
+        episodes: Number of episodes.
+        seed: Seed of the first one, at least 0.
+        deterministic: Take the most probable choices instead of drawing them.
+
+    Returns:
+        Sum of raw rewards of each episode, ``[episodes]``.
+
+    Raises:
+        ArtifactError: If the policy was trained for other observations or actions.
+        ConfigError: If the environment cannot be worked with.
+    """
+    lockstep = Lockstep(env)
+    check_specs(policy.specs, Specs(lockstep.action_spec, lockstep.observation_spec))
+    generator = torch.Generator().manual_seed(derive_seed(seed, 0, "actions"))
+    returns = []
+    for first in range(0, episodes, lockstep.num_envs):
+        now = lockstep.reset(seed=seed + first)
+        state = policy.network.initial_state(lockstep.num_envs)
+        sums = np.zeros(lockstep.num_envs)
+        is_running = np.ones(lockstep.num_envs, np.bool_)
+        while is_running.any():
+            actions, state = policy.act(
+                now.observations, now.masks, state, deterministic=deterministic, generator=generator
+            )
+            outcome, now = lockstep.step(now, actions)
+            sums += np.where(is_running, outcome.rewards, 0.0)
+            is_running &= ~outcome.ended
+        returns.append(sums)
+    return np.concatenate(returns)[:episodes]

@@ -1,0 +1,352 @@
+"""Collect, learn, repeat: the loop around the update, with everything a checkpoint must hold."""
+
+from __future__ import annotations
+
+from collections import deque
+from copy import deepcopy
+from dataclasses import dataclass, field, replace
+from statistics import fmean
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from tamiyo.contracts import (
+    ArtifactError,
+    NullSink,
+    RolloutReport,
+    UpdateCompleted,
+    UpdateReport,
+    check_at_least,
+    derive_seed,
+    encode_record,
+)
+from tamiyo.learning.alarms import find_alarms
+from tamiyo.learning.buffer import TamiyoRolloutBuffer
+from tamiyo.learning.checkpoint import (
+    Checkpoint,
+    LearnedPolicy,
+    Specs,
+    check_specs,
+    decode_report,
+)
+from tamiyo.learning.collecting import Collector, play_episodes
+from tamiyo.learning.lockstep import Lockstep
+from tamiyo.learning.normalizers import ObservationNormalizer, RewardNormalizer
+from tamiyo.learning.ppo import PPO, Normalization, PPOConfig
+from tamiyo.policy import ActorCritic, NetworkConfig
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    import numpy as np
+    from gymnasium.vector import VectorEnv
+    from numpy.typing import NDArray
+    from torch import Tensor, nn
+
+    from tamiyo.contracts import EventSink
+    from tamiyo.learning.collecting import Collected
+    from tamiyo.learning.diagnostics import UpdateParts
+
+__all__ = ["Trainer", "TrainerConfig"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainerConfig:
+    """How a controller is trained.
+
+    Attributes:
+        total_steps: Environment steps, over all environments; the last rollout is not cut short.
+        rollout_steps: Steps per rollout and environment; if not given, those of an episode where
+            the environment says how many these are, else 128.
+        normalize_observations: Whether observations are brought to unit scale.
+        network: Size of the network.
+        ppo: How an update learns.
+    """
+
+    total_steps: int = 320_000
+    rollout_steps: int | None = None
+    normalize_observations: bool = True
+    network: NetworkConfig = field(default_factory=NetworkConfig)
+    ppo: PPOConfig = field(default_factory=PPOConfig)
+
+    def __post_init__(self) -> None:
+        """Refuse an empty run or rollout.
+
+        Raises:
+            ConfigError: If there is no step.
+        """
+        smallest = {"total_steps": 1} | ({} if self.rollout_steps is None else {"rollout_steps": 1})
+        check_at_least(self, smallest)
+
+
+class Trainer:
+    """Trains one controller.
+
+    Args:
+        env: Environments in lockstep, with an action that is Discrete or MultiDiscrete, and an
+            observation that is a Box with one axis.
+        config: How to train.
+        seed: Seed of the run; network, sampling, minibatches and environments derive theirs.
+        sink: Where the reports of the updates go.
+        check_invariants: Check before every update that the rollout is coherent (slow).
+
+    Raises:
+        ConfigError: If the environment cannot be worked with.
+
+    Attributes:
+        network: The controller's network.
+        specs: What it is made for.
+        buffer: The newest rollout.
+        updates: Updates made.
+        steps: Environment steps made.
+    """
+
+    def __init__(
+        self,
+        env: VectorEnv[Any, Any, Any],
+        config: TrainerConfig,
+        *,
+        seed: int,
+        sink: EventSink | None = None,
+        check_invariants: bool = False,
+    ) -> None:
+        self.updates = 0
+        self.steps = 0
+        self._config = config
+        self._seed = seed
+        self._sink = sink or NullSink()
+        self._history: deque[UpdateReport] = deque(maxlen=4)
+        self._lockstep = lockstep = Lockstep(env)
+        self.specs = Specs(lockstep.action_spec, lockstep.observation_spec)
+        self.network = ActorCritic(
+            lockstep.observation_spec,
+            lockstep.action_spec,
+            config.network,
+            generator=self._make_generator("network"),
+        )
+        self._dealing = self._make_generator("minibatches")
+        self._ppo = PPO(self.network, lockstep.action_spec, config.ppo)
+        self._observations = ObservationNormalizer(lockstep.observation_spec)
+        self._rewards = RewardNormalizer(lockstep.num_envs, gamma=config.ppo.gamma)
+        self._collector = Collector(
+            lockstep,
+            self.network,
+            observations=self._observations,
+            rewards=self._rewards,
+            seed=seed,
+        )
+        state = self.network.initial_state(lockstep.num_envs)
+        self.buffer = TamiyoRolloutBuffer(
+            steps=config.rollout_steps or lockstep.episode_length or 128,
+            num_envs=lockstep.num_envs,
+            observation=lockstep.observation_spec,
+            actions=lockstep.action_spec,
+            state_shape=(state.shape[1], state.shape[3]),
+            check_invariants=check_invariants,
+        )
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether all steps are made."""
+        return self.steps >= self._config.total_steps
+
+    @property
+    def policy(self) -> LearnedPolicy:
+        """A copy of the policy as it is now."""
+        return LearnedPolicy(
+            network=deepcopy(self.network),
+            normalizer=deepcopy(self._observations),
+            specs=self.specs,
+        )
+
+    def train(
+        self, *, updates: int | None = None, should_stop: Callable[[], bool] = lambda: False
+    ) -> None:
+        """Train until all steps are made.
+
+        Args:
+            updates: Stop after so many updates.
+            should_stop: Asked before every update; stop when it says so.
+        """
+        first = self.updates
+        while not (self.is_finished or self.updates - first == updates or should_stop()):
+            self.update()
+
+    def update(self) -> UpdateReport:
+        """Collect one rollout and learn from it; the report goes to the sink as well.
+
+        Raises:
+            ConfigError: If the environment breaks what it announced.
+            InvariantError: If a loss is not finite or the optimizer never stepped.
+        """
+        progress = min(1.0, self.steps / self._config.total_steps)
+        learning_rate, entropy_coefficient = self._config.ppo.anneal(progress)
+        collected = self.collect()
+        parts = self._ppo.update(
+            self.buffer,
+            learning_rate=learning_rate,
+            entropy_coefficient=entropy_coefficient,
+            generator=self._dealing,
+        )
+        self.updates += 1
+        report = self._report(collected, parts)
+        report = replace(report, alarms=find_alarms(report, tuple(self._history)))
+        self._history.append(report)
+        self._rescale(collected)
+        self._sink.emit(UpdateCompleted(report=report))
+        return report
+
+    def collect(self) -> Collected:
+        """Collect one rollout into the buffer.
+
+        Raises:
+            ConfigError: If the environment breaks what it announced.
+        """
+        collected = self._collector.collect(self.buffer)
+        self.steps += int(self.buffer.rollout.valid.sum())
+        return collected
+
+    def play(
+        self, env: VectorEnv[Any, Any, Any], *, episodes: int, seed: int, deterministic: bool = True
+    ) -> NDArray[np.float64]:
+        """Play whole episodes with the policy as it is now; as :func:`play_episodes`."""
+        return play_episodes(
+            self.policy, env, episodes=episodes, seed=seed, deterministic=deterministic
+        )
+
+    def encode_checkpoint(self) -> bytes:
+        """Return the content of a checkpoint file, whole and without a pickle.
+
+        Where the environment offers ``state_dict``, training goes on from it as if it had never
+        stopped; elsewhere the episodes that run begin anew.
+        """
+        stateful = self._lockstep.stateful
+        state = stateful.state_dict() if stateful else {}
+        groups = {name: module.state_dict() for name, module in self._modules().items()}
+        groups |= {
+            "optimizer": _flatten(self._ppo.optimizer.state_dict()["state"]),
+            "collector": self._collector.state_dict(),
+            "environment": {name: torch.from_numpy(array) for name, array in state.items()},
+            "trainer": {"dealing": self._dealing.get_state()},
+        }
+        facts = {
+            **self._describe(),
+            "specs": self.specs.encode(),
+            "updates": self.updates,
+            "steps": self.steps,
+            "history": [encode_record(report) for report in self._history],
+        }
+        return Checkpoint(groups=groups, facts=facts).encode()
+
+    def load_checkpoint(self, path: Path | str) -> None:
+        """Go on where the trainer that saved a checkpoint stood.
+
+        Args:
+            path: File with what :meth:`encode_checkpoint` returned.
+
+        Raises:
+            ArtifactError: If the file is missing, truncated or no checkpoint, or of another run:
+                other environments, another seed or other settings.
+        """
+        checkpoint = Checkpoint.load(path)
+        groups, facts = checkpoint.groups, checkpoint.facts
+        check_specs(Specs.decode(facts["specs"]), self.specs)
+        _check_equal(self._describe(), facts, "")
+        for name, module in self._modules().items():
+            module.load_state_dict(groups[name])
+        optimizer = self._ppo.optimizer
+        entries = {"state": _unflatten(groups.get("optimizer", {}))}
+        optimizer.load_state_dict({**optimizer.state_dict(), **entries})
+        self._dealing.set_state(groups["trainer"]["dealing"])
+        self.updates, self.steps = facts["updates"], facts["steps"]
+        self._history.extend(decode_report(report) for report in facts["history"])
+        stateful = self._lockstep.stateful
+        if stateful:
+            arrays = {name: tensor.numpy() for name, tensor in groups["environment"].items()}
+            stateful.load_state_dict(arrays)
+            self._collector.load_state_dict(groups["collector"])
+        else:
+            self._collector.load_generator(groups["collector"])
+            self._collector.begin_episodes(f"environment after update {self.updates}")
+            self._rewards.returns.zero_()
+
+    def _modules(self) -> dict[str, nn.Module]:
+        return {
+            "network": self.network,
+            "observation_normalizer": self._observations,
+            "reward_normalizer": self._rewards,
+            "value_normalizer": self._ppo.value_normalizer,
+        }
+
+    def _describe(self) -> dict[str, Any]:
+        """Say what a checkpoint must agree on, in JSON values."""
+        return {
+            "environment": self._lockstep.name,
+            "num_envs": self._lockstep.num_envs,
+            "seed": self._seed,
+            "config": encode_record(self._config),
+        }
+
+    def _make_generator(self, purpose: str) -> torch.Generator:
+        return torch.Generator().manual_seed(derive_seed(self._seed, 0, purpose))
+
+    def _report(self, collected: Collected, parts: UpdateParts) -> UpdateReport:
+        rollout = self.buffer.rollout
+        valid = rollout.valid
+        returns, lengths = collected.returns, collected.lengths
+        return UpdateReport(
+            update=self.updates,
+            steps=self.steps,
+            rollout=RolloutReport(
+                transitions=int(valid.sum()),
+                episodes=len(returns),
+                episode_return=fmean(returns) if returns else None,
+                episode_length=fmean(lengths) if lengths else None,
+                reward_raw=float(rollout.rewards_raw[valid].mean()),
+                reward_normalized=float(rollout.rewards[valid].mean()),
+                forced_fraction=parts.forced_fraction,
+                saturated=self._observations.saturated() | self._rewards.saturated(),
+            ),
+            policy=parts.policy,
+            value=parts.value,
+            advantages=parts.advantages,
+            heads=parts.heads,
+            ops=parts.ops,
+            alarms=(),
+        )
+
+    def _rescale(self, collected: Collected) -> None:
+        """Let the normalizers take in the rollout, now that it is learned from."""
+        rollout = self.buffer.rollout
+        if self._config.normalize_observations:
+            self._observations.update(collected.observations[rollout.valid])
+        if self._config.ppo.normalization == Normalization.REWARDS:
+            self._rewards.update(rollout.rewards_raw, ended=rollout.ended, valid=rollout.valid)
+        self._observations.reset_counts()
+        self._rewards.reset_counts()
+
+
+def _flatten(entries: Mapping[int, Mapping[str, Tensor]]) -> dict[str, Tensor]:
+    return {
+        f"{index}/{name}": value
+        for index, entry in entries.items()
+        for name, value in entry.items()
+    }
+
+
+def _unflatten(tensors: Mapping[str, Tensor]) -> dict[int, dict[str, Tensor]]:
+    entries: dict[int, dict[str, Tensor]] = {}
+    for key, tensor in tensors.items():
+        index, _, name = key.partition("/")
+        entries.setdefault(int(index), {})[name] = tensor
+    return entries
+
+
+def _check_equal(wanted: object, got: object, name: str) -> None:
+    if isinstance(wanted, dict) and isinstance(got, dict):
+        for key, value in wanted.items():
+            _check_equal(value, got[key], f"{name}.{key}".lstrip("."))
+    elif wanted != got:
+        message = f"checkpoint must have {name} {wanted} as this run does, got {got}"
+        raise ArtifactError(message)

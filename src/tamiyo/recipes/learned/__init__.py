@@ -1,0 +1,30 @@
+"""Controllers that learn: train one, go on training it, judge it."""
+
+from __future__ import annotations
+
+from tamiyo.recipes.learned.config import TrainConfig, build_env
+from tamiyo.recipes.learned.evaluate import (
+    LEARNED,
+    evaluate_controller,
+    evaluate_policy,
+    play_baselines,
+)
+from tamiyo.recipes.learned.train import (
+    TrainResult,
+    load_training,
+    resume_training,
+    train_controller,
+)
+
+__all__ = [
+    "LEARNED",
+    "TrainConfig",
+    "TrainResult",
+    "build_env",
+    "evaluate_controller",
+    "evaluate_policy",
+    "load_training",
+    "play_baselines",
+    "resume_training",
+    "train_controller",
+]

@@ -1,0 +1,241 @@
+"""Judge a trained controller beside simpler ones, on paired episodes it was not trained on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from statistics import fmean, median
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from tamiyo.contracts import ComparisonRow, ConfigError, derive_seed
+from tamiyo.controller import WAIT_ONLY, build_controller
+from tamiyo.environment import (
+    SurrogateVectorEnv,
+    compute_clairvoyant,
+    decide_by_schedule,
+    play_controllers,
+    play_episode,
+    search_schedule,
+)
+from tamiyo.learning import load_policy, play_episodes
+from tamiyo.observation import sample_uniform
+from tamiyo.recipes.compare import Comparison
+from tamiyo.recipes.learned.config import build_env, find_surrogate
+from tamiyo.recipes.learned.train import load_training
+from tamiyo.recipes.statistics import Interval, compute_paired_interval
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from tamiyo.environment import EpisodeOutcomes, SchedulePlans, SurrogateConfig
+    from tamiyo.learning import LearnedPolicy
+
+__all__ = ["LEARNED", "evaluate_controller", "evaluate_policy", "play_baselines"]
+
+LEARNED: Final = "learned"
+"""Name of the row of the run's controller, which takes its most probable choices."""
+
+_SAMPLED: Final = "learned, sampled"
+_RANDOM: Final = "random-legal"
+_SCHEDULE: Final = "best schedule"
+_HEURISTIC: Final = "heuristic"
+_CLAIRVOYANT: Final = "clairvoyant"
+_FEWEST_SEEDS: Final = 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Played:
+    """One way to decide over the episodes; ``None`` for what it does not have.
+
+    ``scores`` are points, ``[N]``; ``accuracies`` likewise, ``parameters`` and ``fossils`` counts.
+    """
+
+    scores: NDArray[np.float64]
+    accuracies: NDArray[np.float64] | None = None
+    parameters: NDArray[np.int64] | None = None
+    fossils: NDArray[np.int64] | None = None
+
+
+def evaluate_controller(
+    path: Path,
+    *,
+    seeds: int,
+    first_seed: int = 0,
+    on_progress: Callable[[float], None] = lambda _share: None,
+) -> Comparison:
+    """Judge the controller of a training run.
+
+    On the surrogate it stands beside what the environment offers to measure it by: wait-only,
+    random-legal, the best of many fixed schedules, the heuristic, and a bound that knows every
+    episode's hidden numbers. Elsewhere a score is the sum of rewards of an episode.
+
+    Args:
+        path: The run's folder.
+        seeds: Episodes, at least 2, the same for every row.
+        first_seed: Seed of the first one.
+        on_progress: Told the share of the work that is over, in (0, 1].
+
+    Returns:
+        Rows like those of a comparison of controllers on a task; the reference comes first.
+
+    Raises:
+        ArtifactError: If the folder holds no training, or no checkpoint yet.
+        ConfigError: If there are fewer than two seeds.
+    """
+    if seeds < _FEWEST_SEEDS:
+        message = f"seeds must be at least {_FEWEST_SEEDS}, got {seeds}"
+        raise ConfigError(message)
+    config, folder = load_training(path)
+    policy = load_policy(folder.checkpoint)
+    family = find_surrogate(config)
+    if family is None:
+        env = build_env(config, num_envs=min(seeds, config.envs))
+        played = {
+            name: _Played(
+                scores=play_episodes(
+                    policy, env, episodes=seeds, seed=first_seed, deterministic=name == LEARNED
+                )
+            )
+            for name in (_SAMPLED, LEARNED)
+        }
+        return _compare(config.env, _SAMPLED, played, first_seed, epochs=None)
+    plan = search_schedule(
+        family, seed=derive_seed(config.seed, 0, _SCHEDULE), on_progress=on_progress
+    )
+    played = play_baselines(family, plan, episodes=seeds, seed=first_seed)
+    bound = played.pop(_CLAIRVOYANT)
+    for name in (LEARNED, _SAMPLED):
+        played[name] = evaluate_policy(
+            policy, family, episodes=seeds, seed=first_seed, deterministic=name == LEARNED
+        )
+    played[_CLAIRVOYANT] = bound
+    return _compare(config.env, WAIT_ONLY, played, first_seed, epochs=family.max_epochs)
+
+
+def play_baselines(
+    family: SurrogateConfig, plan: SchedulePlans, *, episodes: int, seed: int
+) -> dict[str, _Played]:
+    """Play what a learned controller is measured by.
+
+    Args:
+        family: The synthetic hosts.
+        plan: The schedule to play, P = 1.
+        episodes: Number of episodes.
+        seed: Seed of the first one.
+
+    Returns:
+        Name to what it came to, wait-only first, the bound last.
+    """
+    env = SurrogateVectorEnv(episodes, family)
+    spec = env.action_spec
+    rng = np.random.default_rng(derive_seed(seed, 0, _RANDOM))
+    plans = plan.take(np.zeros(episodes, np.int64))
+    neutral = np.tile([head.neutral for head in spec.heads], (episodes, 1))
+
+    def play(decide: Callable[[NDArray[np.bool_]], NDArray[np.int64]]) -> _Played:
+        outcomes = play_episode(
+            env, lambda _observations, info: decide(info["action_mask_by_op"]), seed=seed
+        )
+        return _weigh(outcomes, family)
+
+    heuristics = [build_controller(_HEURISTIC) for _ in range(episodes)]
+    played = {
+        WAIT_ONLY: play(lambda _masks: neutral),
+        _RANDOM: play(lambda masks: sample_uniform(spec, masks, rng)),
+        _SCHEDULE: play(lambda masks: decide_by_schedule(plans, env.arrays, spec, masks)),
+        _HEURISTIC: _weigh(play_controllers(env, heuristics, seed=seed), family),
+    }
+    env.reset(seed=seed)
+    gain = compute_clairvoyant(family, env.world.draws).gain
+    return {**played, _CLAIRVOYANT: _Played(scores=env.world.compute_host_score() + gain)}
+
+
+def evaluate_policy(
+    policy: LearnedPolicy,
+    family: SurrogateConfig,
+    *,
+    episodes: int,
+    seed: int,
+    deterministic: bool,
+) -> _Played:
+    """Play episodes of the surrogate with a learned policy.
+
+    Args:
+        policy: The policy.
+        family: The synthetic hosts.
+        episodes: Number of episodes.
+        seed: Seed of the first one.
+        deterministic: Take the most probable choices instead of drawing them.
+    """
+    env = SurrogateVectorEnv(episodes, family)
+    generator = torch.Generator().manual_seed(derive_seed(seed, 0, "actions"))
+    state = policy.network.initial_state(episodes)
+
+    def decide(observations: NDArray[np.float32], info: Mapping[str, Any]) -> NDArray[np.int64]:
+        nonlocal state
+        actions, state = policy.act(
+            observations,
+            info["action_mask_by_op"],
+            state,
+            deterministic=deterministic,
+            generator=generator,
+        )
+        return actions
+
+    return _weigh(play_episode(env, decide, seed=seed), family)
+
+
+def _weigh(outcomes: EpisodeOutcomes, family: SurrogateConfig) -> _Played:
+    """Take rent off the scores again, for the accuracies."""
+    rent = family.rent_points * np.log(outcomes.parameters / family.host_parameters)
+    return _Played(
+        scores=outcomes.score,
+        accuracies=outcomes.score + rent,
+        parameters=outcomes.parameters,
+        fossils=(outcomes.committed > 0).sum(1),
+    )
+
+
+def _compare(
+    task: str,
+    reference: str,
+    played: Mapping[str, _Played],
+    first_seed: int,
+    *,
+    epochs: float | None,
+) -> Comparison:
+    base, learned = played[reference].scores, played[LEARNED].scores
+    rows = []
+    for name, one in played.items():
+        interval = _interval(one.scores, base)
+        rows.append(
+            ComparisonRow(
+                name=name,
+                score=fmean(one.scores),
+                difference=interval.mean,
+                low=interval.low,
+                high=interval.high,
+                test_accuracy=None if one.accuracies is None else fmean(one.accuracies),
+                parameters=None if one.parameters is None else fmean(one.parameters),
+                multiply_adds=None,
+                epochs=epochs,
+                fossils=None if one.fossils is None else float(median(one.fossils.tolist())),
+            )
+        )
+    others = {name: one.scores for name, one in played.items() if name not in {LEARNED, reference}}
+    return Comparison(
+        task=task,
+        reference=reference,
+        grown=LEARNED,
+        seeds=tuple(range(first_seed, first_seed + len(base))),
+        rows=tuple(rows),
+        leads={name: _interval(learned, scores) for name, scores in others.items()},
+    )
+
+
+def _interval(scores: NDArray[np.float64], reference: NDArray[np.float64]) -> Interval:
+    return compute_paired_interval(scores.tolist(), reference.tolist(), seed=0)

@@ -1,0 +1,59 @@
+"""What a controller is trained on, by name."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from gymnasium.vector import AutoresetMode
+
+from tamiyo.contracts import ConfigError, UnknownNameError, decode_record, encode_record
+from tamiyo.environment import SurrogateConfig, build_tiny_config
+from tamiyo.recipes.learned.config import TrainConfig, build_env, find_surrogate, hash_training
+
+
+def test_the_surrogate_is_the_configured_family():
+    config = TrainConfig(envs=3, surrogate=SurrogateConfig(slots=2, noise_points=1.0))
+    env = build_env(config)
+    assert env.num_envs == 3
+    assert env.unwrapped.config == find_surrogate(config) == config.surrogate
+
+
+def test_the_tiny_surrogate_has_a_family_of_its_own():
+    config = TrainConfig(env="surrogate-tiny")
+    assert find_surrogate(config) == build_env(config, num_envs=1).unwrapped.config
+    assert find_surrogate(config) == build_tiny_config()
+
+
+@pytest.mark.parametrize("env", ["Acrobot-v1", "tamiyo/ProbeActionOnly-v0"])
+def test_any_registered_environment_can_be_learned_on(env):
+    made = build_env(TrainConfig(env=env, envs=2))
+    assert made.num_envs == 2
+    assert made.metadata["autoreset_mode"] == AutoresetMode.SAME_STEP
+    assert find_surrogate(TrainConfig(env=env)) is None
+
+
+def test_an_unknown_environment_is_refused_with_the_known_names():
+    with pytest.raises(UnknownNameError, match=r"env must be one of surrogate, .*, got 'nowhere'"):
+        build_env(TrainConfig(env="nowhere"))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"envs": 0}, "envs must be at least 1, got 0"),
+        ({"seed": -1}, "seed must be at least 0, got -1"),
+        ({"checkpoint_updates": 0}, "checkpoint_updates must be at least 1, got 0"),
+    ],
+)
+def test_numbers_that_are_too_small_are_refused(change, message):
+    with pytest.raises(ConfigError, match=message):
+        TrainConfig(**change)
+
+
+def test_a_configuration_comes_back_from_its_plain_form_with_the_same_hash():
+    config = TrainConfig(seed=3, surrogate=SurrogateConfig(needs=("context",), max_parameters=900))
+    again = decode_record(TrainConfig, encode_record(config))
+    assert again == config
+    assert hash_training(again) == hash_training(config)
+    assert hash_training(replace(config, seed=4)) != hash_training(config)

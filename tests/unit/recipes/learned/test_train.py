@@ -1,0 +1,108 @@
+"""Training with a folder: what is kept, and going on as if nothing had happened."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from tamiyo.contracts import ArtifactError, NullSink, TrainingFinished, TrainingStarted
+from tamiyo.environment import SurrogateConfig
+from tamiyo.learning import TrainerConfig
+from tamiyo.policy import NetworkConfig
+from tamiyo.recipes import load_training, resume_training, train_controller
+from tamiyo.recipes.learned.config import TrainConfig
+from tamiyo.telemetry import MemorySink, read_events, summarize_training
+
+CONFIG = TrainConfig(
+    envs=4,
+    checkpoint_updates=2,
+    learner=TrainerConfig(
+        total_steps=240,
+        rollout_steps=10,
+        network=NetworkConfig(hidden=8, slot_hidden=4),
+    ),
+    surrogate=SurrogateConfig(slots=2, max_epochs=18),
+)
+"""Six updates; rollouts cut episodes of 13 decisions."""
+
+
+def train(path, config=CONFIG, **options):
+    return train_controller(config, path, sink=NullSink(), **options)
+
+
+def stop_after(updates):
+    """Ask for a stop when so many updates have been made."""
+    questions = iter(range(1000))
+    return lambda: next(questions) >= updates
+
+
+def read_updates(result):
+    lines = result.folder.events.read_text().splitlines()
+    events = [json.loads(line) for line in lines]
+    return [event["report"] for event in events if event["event"] == "UpdateCompleted"]
+
+
+def test_a_training_leaves_its_configuration_record_and_checkpoint(tmp_path):
+    sink = MemorySink()
+    result = train_controller(CONFIG, tmp_path / "run", sink=sink)
+    assert (result.updates, result.steps, result.interrupted) == (6, 240, False)
+    assert load_training(tmp_path / "run")[0] == CONFIG
+    assert result.folder.checkpoint.exists()
+    assert isinstance(sink.events[0], TrainingStarted)
+    assert isinstance(sink.events[-1], TrainingFinished)
+    summary = summarize_training(read_events(result.folder.events).events)
+    assert summary.is_finished
+    assert summary.env_id == "tamiyo/Surrogate-v0"
+
+
+@pytest.mark.parametrize("stop", [0, 1, 2, 5])
+def test_stopped_and_resumed_is_as_if_it_had_not_been_stopped(tmp_path, stop):
+    whole = train(tmp_path / "whole")
+    stopped = train(tmp_path / "parts", should_stop=stop_after(stop))
+    assert (stopped.updates, stopped.interrupted) == (stop, True)
+    resumed = resume_training(tmp_path / "parts", sink=NullSink())
+    assert not resumed.interrupted
+    assert resumed.folder.checkpoint.read_bytes() == whole.folder.checkpoint.read_bytes()
+    assert read_updates(resumed) == read_updates(whole)
+
+
+def test_events_after_the_last_checkpoint_are_made_again(tmp_path):
+    whole = train(tmp_path / "whole")
+    stopped = train(tmp_path / "parts", should_stop=stop_after(4))
+    old = stopped.folder.checkpoint.read_bytes()
+    resume_training(tmp_path / "parts", sink=NullSink(), should_stop=stop_after(1))
+    # As if the process had died before it could write the later checkpoint.
+    stopped.folder.checkpoint.write_bytes(old)
+    assert read_updates(resume_training(tmp_path / "parts", sink=NullSink())) == read_updates(whole)
+
+
+def test_a_log_that_does_not_reach_its_checkpoint_is_refused(tmp_path):
+    result = train(tmp_path / "run", should_stop=stop_after(2))
+    result.folder.events.write_text("")
+    with pytest.raises(ArtifactError, match="must hold 2 updates like its checkpoint, got 0"):
+        resume_training(tmp_path / "run", sink=NullSink())
+
+
+def test_a_finished_training_has_nothing_left_to_do(tmp_path):
+    train(tmp_path / "run")
+    again = resume_training(tmp_path / "run", sink=NullSink())
+    assert (again.updates, again.interrupted) == (6, False)
+
+
+def test_an_earlier_run_is_not_replaced_unasked(tmp_path):
+    train(tmp_path / "run", should_stop=stop_after(1))
+    with pytest.raises(ArtifactError, match="which holds an earlier run"):
+        train(tmp_path / "run")
+    config = replace(CONFIG, seed=5)
+    train(tmp_path / "run", config, overwrite=True, should_stop=stop_after(1))
+    assert load_training(tmp_path / "run")[0].seed == 5
+
+
+def test_a_folder_of_something_else_is_no_training(tmp_path):
+    (tmp_path / "config.json").write_text(json.dumps({"format": "tamiyo-run-1", "run": {}}))
+    with pytest.raises(ArtifactError, match="must hold the training of a controller, got"):
+        load_training(tmp_path)
+    with pytest.raises(ArtifactError, match=r"must hold the config.json of a run, got .*missing"):
+        resume_training(tmp_path / "missing", sink=NullSink())
