@@ -5,7 +5,6 @@ import shutil
 import subprocess
 import sys
 from dataclasses import replace
-from enum import Enum
 from importlib import metadata
 
 import pytest
@@ -20,9 +19,9 @@ from tamiyo.cli import main
 from tamiyo.cli.flags import SHORT_FLAGS, read_flags
 from tamiyo.cli.grow import GrowArguments
 from tamiyo.cli.refusals import explain_refusal
-from tamiyo.contracts import Blueprint, ComparisonRow, ConfigError, InvariantError
+from tamiyo.contracts import ComparisonRow, ConfigError, InvariantError
 from tamiyo.recipes import Comparison, Evaluation, RunConfig, RunFolder, load_network
-from tests.support.commands import SETTINGS, call, flag_of
+from tests.support.commands import SETTINGS, call, flag_of, other_value, set_value, words_for
 from tests.support.events import BITS
 from tests.support.schedules import EAGER_FLAGS, write_schedule
 
@@ -34,47 +33,6 @@ def parse(*words):
 
 
 # --- flags: every one of them reaches the code -----------------------------------------------
-
-
-OTHERS = {
-    "task": "digits-cnn",
-    "controller": "wait-only",
-    "epochs": 31,
-    "slots": ("r0c1",),
-    "max_parameters": 4321,
-    "random_wait_probability": 0.25,
-    "blueprints": (Blueprint.NORM, Blueprint.LORA),
-}
-"""A value that differs from the default, where none can be made of the default itself."""
-
-
-def other_value(path, value):
-    if path[-1] in OTHERS:
-        return OTHERS[path[-1]]
-    if isinstance(value, bool):
-        return not value
-    if isinstance(value, Enum):
-        return next(member for member in type(value) if member != value)
-    if isinstance(value, int):
-        return value + 1
-    # Most fractions must stay in [0, 1).
-    return value / 2 if value else 0.5
-
-
-def words_for(path, value):
-    flag = flag_of(path)
-    if isinstance(value, bool):
-        stem, dot, name = flag.removeprefix("--").rpartition(".")
-        return [flag if value else f"--{stem}{dot}no-{name}"]
-    values = value if isinstance(value, tuple) else (value,)
-    return [flag, *(item.name if isinstance(item, Enum) else str(item) for item in values)]
-
-
-def set_value(record, path, value):
-    name, *rest = path
-    return replace(
-        record, **{name: set_value(getattr(record, name), rest, value) if rest else value}
-    )
 
 
 @pytest.mark.parametrize("path", SETTINGS, ids=flag_of)
@@ -278,8 +236,8 @@ def test_an_evaluation_reads_as_a_sentence(capsys, grown):
 # --- refusals: one line, exit code 2, nothing written -------------------------------------------
 
 BAD = {
-    "": "command must be one of grow, compare, evaluate, describe, calibrate, got ''",
-    "plant": "command must be one of grow, compare, evaluate, describe, calibrate, got 'plant'",
+    "": "command must be one of grow, train, compare, evaluate, describe, calibrate, got ''",
+    "plant": "command must be one of grow, train, compare, evaluate, describe, calibrate, got 'plant'",
     "grow --task mnist": "task must be one of digits-canvas, digits-cnn, ",
     "grow --controller magic": "controller must be one of",
     "grow --controller schedule:": "controller must name a file after schedule:",
@@ -315,7 +273,7 @@ BAD = {
     "describe task --task mnist": "task must be one of digits-canvas, digits-cnn, ",
     "describe blueprints --topology mesh": "topology must be one of cnn, sequence, vector, got",
     "describe blueprints --channels 0": "channels must be at least 1, got 0",
-    "evaluate": "--network PATH and --task STR must be given, got nothing",
+    "evaluate": "must be given either the folder of a training, or --network with --task",
     "evaluate --network gone --task digits-cnn": "growth.json must be a readable file",
 }
 

@@ -6,18 +6,19 @@ import sys
 import pytest
 import torch
 
-from tests.support.commands import SETTINGS, call, flag_of
+from tests.support.commands import SETTINGS, TRAIN_SETTINGS, call, flag_of
 
 
 def test_every_default_is_printed_in_full_with_its_owner(capsys):
     code, out, _ = call(capsys, "describe", "defaults", "--json")
-    rows = {row["flag"]: row for row in json.loads(out)["defaults"]}
+    rows = {(row["command"], row["flag"]): row for row in json.loads(out)["defaults"]}
     assert code == 0
-    assert list(rows) == [flag_of(path) for path in SETTINGS]
-    assert rows["--tracker.smoothing"]["owner"] == "TrackerConfig"
+    flags = {"grow": SETTINGS, "train": TRAIN_SETTINGS}
+    assert list(rows) == [(name, flag_of(path)) for name, paths in flags.items() for path in paths]
+    assert rows["grow", "--tracker.smoothing"]["owner"] == "TrackerConfig"
     _, out, _ = call(capsys, "describe", "defaults")
     printed = out.split()
-    assert [flag for flag in rows if flag not in printed] == []
+    assert [flag for _, flag in rows if flag not in printed] == []
 
 
 def test_tasks_are_described_one_below_the_other(capsys):

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
+from enum import Enum
 
 from tamiyo.cli import main
-from tamiyo.recipes import RunConfig
+from tamiyo.contracts import Blueprint
+from tamiyo.recipes import RunConfig, TrainConfig
 
-__all__ = ["SETTINGS", "call", "flag_of"]
+__all__ = [
+    "SETTINGS",
+    "TRAIN_SETTINGS",
+    "call",
+    "flag_of",
+    "other_value",
+    "set_value",
+    "words_for",
+]
 
 
 def call(capsys, *words):
@@ -32,7 +42,54 @@ def walk(record, prefix=()):
 SETTINGS = dict(walk(RunConfig()))
 """Path of every setting of a run to its default."""
 
+TRAIN_SETTINGS = dict(walk(TrainConfig()))
+"""The same of a controller's training."""
+
 
 def flag_of(path):
-    names = [name for name in path if name not in {"engine", "control"}]
+    names = [name for name in path if name not in {"engine", "control", "learner"}]
     return "--" + ".".join(names).replace("_", "-")
+
+
+OTHERS = {
+    "task": "digits-cnn",
+    "env": "CartPole-v1",
+    "rollout_steps": 7,
+    "needs": ("context", "mixing"),
+    "controller": "wait-only",
+    "epochs": 31,
+    "slots": ("r0c1",),
+    "max_parameters": 4321,
+    "random_wait_probability": 0.25,
+    "blueprints": (Blueprint.NORM, Blueprint.CONV_HEAVY),
+}
+"""A value that differs from the default, where none can be made of the default itself."""
+
+
+def other_value(path, value):
+    if path[-1] in OTHERS and not isinstance(value, int):
+        return OTHERS[path[-1]]
+    if isinstance(value, bool):
+        return not value
+    if isinstance(value, Enum):
+        return next(member for member in type(value) if member != value)
+    if isinstance(value, int):
+        return value + 1
+    # Most fractions must stay in [0, 1).
+    return value / 2 if value else 0.5
+
+
+def words_for(path, value):
+    flag = flag_of(path)
+    if isinstance(value, bool):
+        stem, dot, name = flag.removeprefix("--").rpartition(".")
+        return [flag if value else f"--{stem}{dot}no-{name}"]
+    values = value if isinstance(value, tuple) else (value,)
+    return [flag, *(item.name if isinstance(item, Enum) else str(item) for item in values)]
+
+
+def set_value(record, path, value):
+    name, *rest = path
+    return replace(
+        record, **{name: set_value(getattr(record, name), rest, value) if rest else value}
+    )

@@ -42,6 +42,9 @@ _EXAMPLES = """\
 
 _Rows = list[dict[str, object]]
 
+_UNNAMED: Final = ("engine", "control", "learner")
+"""Records whose settings have flags without their name."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class DescribeArguments:
@@ -115,8 +118,8 @@ def _view_tasks(rows: _Rows) -> list[Table]:
 def _view_defaults(rows: _Rows) -> list[Table]:
     """Show the defaults of each record by themselves, a line per flag."""
     return [
-        _build_block(owner, [(str(row["flag"]), row["default"]) for row in owned])
-        for owner, owned in groupby(rows, key=itemgetter("owner"))
+        _build_block(f"{command}: {owner}", [(str(row["flag"]), row["default"]) for row in owned])
+        for (command, owner), owned in groupby(rows, key=itemgetter("command", "owner"))
     ]
 
 
@@ -135,9 +138,14 @@ def _build_block(title: object, lines: Iterable[tuple[str, object]]) -> Table:
 
 def _describe_defaults(_arguments: DescribeArguments) -> _Rows:
     """Walk the configuration records: a default is printed from the record that owns it."""
-    from tamiyo.recipes import RunConfig
+    from tamiyo.recipes import RunConfig, TrainConfig
 
-    return _walk(RunConfig(), "")
+    records = {"grow": RunConfig(), "train": TrainConfig()}
+    return [
+        {"command": command, **row}
+        for command, record in records.items()
+        for row in _walk(record, "")
+    ]
 
 
 def _walk(record: object, prefix: str) -> _Rows:
@@ -147,7 +155,7 @@ def _walk(record: object, prefix: str) -> _Rows:
     for item in fields(record):
         value = getattr(record, item.name)
         if is_dataclass(value):
-            inner = "" if item.name in {"engine", "control"} else f"{item.name}."
+            inner = "" if item.name in _UNNAMED else f"{prefix}{item.name}."
             rows += _walk(value, inner)
         else:
             flag = "--" + f"{prefix}{item.name}".replace("_", "-")
