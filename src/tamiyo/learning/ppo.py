@@ -101,8 +101,8 @@ class PPOConfig:
     clip_range: float = 0.2
     inner_epochs: int = 4
     minibatches: int = 2
-    entropy_coefficient: float = 0.02
-    entropy_coefficient_end: float = 0.002
+    entropy_coefficient: float = 0.1
+    entropy_coefficient_end: float = 0.005
     conditional_entropy_coefficient: float = 0.0
     value_coefficient: float = 0.5
     max_gradient_norm: float = 0.5

@@ -64,7 +64,7 @@ class TrainerConfig:
         ppo: How an update learns.
     """
 
-    total_steps: int = 320_000
+    total_steps: int = 400_000
     rollout_steps: int | None = None
     normalize_observations: bool = True
     network: NetworkConfig = field(default_factory=NetworkConfig)
