@@ -58,6 +58,16 @@ from tamiyo.contracts.events import (
     UpdateCompleted,
     encode_event,
 )
+from tamiyo.contracts.learning.spaces import ActionSpec, HeadSpec, ObservationSpec, SlotBlock
+from tamiyo.contracts.learning.updates import (
+    AdvantageReport,
+    HeadReport,
+    OpReport,
+    PolicyReport,
+    RolloutReport,
+    UpdateReport,
+    ValueReport,
+)
 from tamiyo.contracts.legality import (
     SAME_ALPHA,
     find_refusal,
@@ -95,21 +105,11 @@ from tamiyo.contracts.reports import (
     SlotReport,
     TrainingSignals,
 )
-from tamiyo.contracts.spaces import ActionSpec, HeadSpec, ObservationSpec, SlotBlock
 from tamiyo.contracts.tasks import (
     ACCURACY,
     MetricScale,
     TaskConfig,
     check_initial_loss,
-)
-from tamiyo.contracts.updates import (
-    AdvantageReport,
-    HeadReport,
-    OpReport,
-    PolicyReport,
-    RolloutReport,
-    UpdateReport,
-    ValueReport,
 )
 
 __all__ = [

@@ -7,8 +7,8 @@ from enum import IntEnum, StrEnum
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
+from tamiyo.contracts.learning.spaces import ActionSpec, HeadSpec
 from tamiyo.contracts.lifecycle import LifecycleOp
-from tamiyo.contracts.spaces import ActionSpec, HeadSpec
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

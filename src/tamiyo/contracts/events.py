@@ -12,10 +12,10 @@ from typing import Final, Protocol
 
 from tamiyo.contracts.decisions import AdaptationCommand, Initiator
 from tamiyo.contracts.encoding import encode_record
+from tamiyo.contracts.learning.updates import UpdateReport
 from tamiyo.contracts.lifecycle import SeedStage
 from tamiyo.contracts.reports import EpochReport, GateVerdict, HostReport, PairedDifference
 from tamiyo.contracts.tasks import MetricScale
-from tamiyo.contracts.updates import UpdateReport
 
 __all__ = [
     "EVENT_SCHEMA",

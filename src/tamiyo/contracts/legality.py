@@ -31,7 +31,7 @@ from tamiyo.contracts.lifecycle import (
 from tamiyo.contracts.reports import HostReport, SlotReport
 
 if TYPE_CHECKING:
-    from tamiyo.contracts.spaces import ActionSpec, HeadSpec
+    from tamiyo.contracts.learning.spaces import ActionSpec, HeadSpec
 
 __all__ = ["SAME_ALPHA", "find_refusal", "legal_choices", "legal_ops"]
 
