@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from enum import IntEnum, StrEnum
+from functools import cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
@@ -230,6 +231,11 @@ def build_action_spec(slot_ids: Sequence[str]) -> ActionSpec:
         The specification every consumer derives sizes, order and neutral choices from.
     """
 
+    return _build_action_spec(tuple(slot_ids))
+
+
+@cache
+def _build_action_spec(slot_ids: tuple[str, ...]) -> ActionSpec:
     def head(name: Head, choices: tuple[str, ...], neutral: int, *parents: Head) -> HeadSpec:
         # Plain strings and numbers: a learner's checkpoint writes them down.
         return HeadSpec(
@@ -246,7 +252,7 @@ def build_action_spec(slot_ids: Sequence[str]) -> ActionSpec:
     return ActionSpec(
         heads=(
             head(Head.OP, names(LifecycleOp), LifecycleOp.WAIT),
-            head(Head.SLOT, tuple(slot_ids), 0, Head.OP),
+            head(Head.SLOT, slot_ids, 0, Head.OP),
             head(Head.BLUEPRINT, names(Blueprint), Blueprint.NOOP, *at_slot),
             head(Head.STYLE, names(Style), Style.SIGMOID_ADD, *at_slot, Head.BLUEPRINT),
             head(Head.TEMPO, names(Tempo), Tempo.STANDARD, *at_slot),

@@ -22,10 +22,12 @@ def register_environments() -> None:
     probe = f"{room}.probe_env:ProbeEnv", f"{room}.probe_env:ProbeVectorEnv"
     cartpole = f"{room}.cartpole:make_cartpole", f"{room}.cartpole:make_cartpole_vector"
     surrogate = f"{room}.surrogate:SurrogateEnv", f"{room}.surrogate:SurrogateVectorEnv"
+    tiny = f"{room}.yardsticks.tiny:make_tiny", f"{room}.yardsticks.tiny:make_tiny_vector"
     for name in PROBES:
         _register(f"Probe{name}", probe, probe=name)
     _register("CartPoleNoVelocity", cartpole, max_episode_steps=500)
     _register("Surrogate", surrogate)
+    _register("SurrogateTiny", tiny)
 
 
 def _register(

@@ -5,8 +5,10 @@ from __future__ import annotations
 from tamiyo.contracts import Blueprint, LifecycleConfig
 from tamiyo.environment.surrogate.config import SurrogateConfig
 from tamiyo.environment.surrogate.needs import TINY_NEEDS
+from tamiyo.environment.surrogate.single_env import SurrogateEnv
+from tamiyo.environment.surrogate.vector_env import SurrogateVectorEnv
 
-__all__ = ["build_tiny_config"]
+__all__ = ["build_tiny_config", "make_tiny", "make_tiny_vector"]
 
 
 def build_tiny_config() -> SurrogateConfig:
@@ -28,3 +30,13 @@ def build_tiny_config() -> SurrogateConfig:
             ramp=False, min_fossilize_contribution=0.0, embargo_epochs_after_prune=1
         ),
     )
+
+
+def make_tiny() -> SurrogateEnv:
+    """Make one environment of the tiny surrogate."""
+    return SurrogateEnv(build_tiny_config())
+
+
+def make_tiny_vector(num_envs: int = 1) -> SurrogateVectorEnv:
+    """Make environments of the tiny surrogate in lockstep."""
+    return SurrogateVectorEnv(num_envs, build_tiny_config())

@@ -18,16 +18,17 @@ from tamiyo.observation import canonicalize_actions, compute_action_masks, is_al
 
 TINY = build_tiny_config()
 SPEC = build_action_spec(TINY.slot_ids)
-# Four decisions, just enough to plant a seed, look at it, and commit it or not.
+# Four decisions, just enough to plant a seed, look at it, and commit it or not; room for no gate.
 SHORT = replace(
     TINY,
     max_epochs=7,
     closing_epochs=3,
     rent_points=30.0,
+    max_parameters=TINY.host_parameters + 40,
     needs=("detail", "texture"),
     blueprints=(Blueprint.CONV_SMALL,),
 )
-LARGER = replace(SHORT, max_epochs=9, rent_points=10.0, blueprints=TINY.blueprints)
+LARGER = replace(TINY, max_epochs=9, closing_epochs=3, needs=SHORT.needs)
 
 
 def build_env(config, num_envs):
