@@ -230,7 +230,6 @@ def build_action_spec(slot_ids: Sequence[str]) -> ActionSpec:
     Returns:
         The specification every consumer derives sizes, order and neutral choices from.
     """
-
     return _build_action_spec(tuple(slot_ids))
 
 

@@ -18,11 +18,13 @@ from tamiyo.learning import TrainerConfig
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["TrainConfig", "build_env", "find_surrogate", "hash_training"]
+__all__ = ["TINY", "TrainConfig", "build_env", "find_surrogate", "hash_training"]
 
 _SURROGATE_ID: Final = "tamiyo/Surrogate-v0"
 _SURROGATE: Final = "surrogate"
-_TINY: Final = "surrogate-tiny"
+
+TINY: Final = "surrogate-tiny"
+"""Name of the surrogate whose optimum is known exactly."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +59,7 @@ class TrainConfig:
 
 def find_surrogate(config: TrainConfig) -> SurrogateConfig | None:
     """Return the family of synthetic hosts a run learns on; ``None`` if on something else."""
-    families = {_SURROGATE: config.surrogate, _TINY: build_tiny_config()}
+    families = {_SURROGATE: config.surrogate, TINY: build_tiny_config()}
     return families.get(config.env)
 
 
@@ -78,7 +80,7 @@ def build_env(config: TrainConfig, *, num_envs: int | None = None) -> VectorEnv[
     if config.env not in gymnasium.registry:
         known = sorted(name for name in gymnasium.registry if name.startswith("tamiyo/"))
         kind = "env"
-        raise UnknownNameError(kind, config.env, [_SURROGATE, _TINY, *known, "any Gymnasium id"])
+        raise UnknownNameError(kind, config.env, [_SURROGATE, TINY, *known, "any Gymnasium id"])
     if gymnasium.registry[config.env].vector_entry_point is not None:
         return gymnasium.make_vec(config.env, num_envs=num_envs)
     return gymnasium.make_vec(

@@ -19,11 +19,12 @@ from tamiyo.environment import (
     play_controllers,
     play_episode,
     search_schedule,
+    solve,
 )
 from tamiyo.learning import load_policy, play_episodes
 from tamiyo.observation import sample_uniform
 from tamiyo.recipes.compare import Comparison
-from tamiyo.recipes.learned.config import build_env, find_surrogate
+from tamiyo.recipes.learned.config import TINY, build_env, find_surrogate
 from tamiyo.recipes.learned.train import load_training
 from tamiyo.recipes.statistics import Interval, compute_paired_interval
 
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from tamiyo.environment import EpisodeOutcomes, SchedulePlans, SurrogateConfig
     from tamiyo.learning import LearnedPolicy
 
-__all__ = ["LEARNED", "evaluate_controller", "evaluate_policy", "play_baselines"]
+__all__ = ["LEARNED", "Played", "evaluate_controller", "evaluate_policy", "play_baselines"]
 
 LEARNED: Final = "learned"
 """Name of the row of the run's controller, which takes its most probable choices."""
@@ -44,14 +45,19 @@ _RANDOM: Final = "random-legal"
 _SCHEDULE: Final = "best schedule"
 _HEURISTIC: Final = "heuristic"
 _CLAIRVOYANT: Final = "clairvoyant"
+_OPTIMUM: Final = "exact optimum"
 _FEWEST_SEEDS: Final = 2
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Played:
-    """One way to decide over the episodes; ``None`` for what it does not have.
+class Played:
+    """One way to decide, episode by episode; ``None`` for what it does not have.
 
-    ``scores`` are points, ``[N]``; ``accuracies`` likewise, ``parameters`` and ``fossils`` counts.
+    Attributes:
+        scores: Scores or returns, ``[N]``.
+        accuracies: Accuracy of the committed networks, points, ``[N]``.
+        parameters: Their parameters, ``[N]``.
+        fossils: Their committed seeds, ``[N]``.
     """
 
     scores: NDArray[np.float64]
@@ -95,7 +101,7 @@ def evaluate_controller(
     if family is None:
         env = build_env(config, num_envs=min(seeds, config.envs))
         played = {
-            name: _Played(
+            name: Played(
                 scores=play_episodes(
                     policy, env, episodes=seeds, seed=first_seed, deterministic=name == LEARNED
                 )
@@ -108,6 +114,8 @@ def evaluate_controller(
     )
     played = play_baselines(family, plan, episodes=seeds, seed=first_seed)
     bound = played.pop(_CLAIRVOYANT)
+    if config.env == TINY:
+        played[_OPTIMUM] = _play_optimum(family, episodes=seeds, seed=first_seed)
     for name in (LEARNED, _SAMPLED):
         played[name] = evaluate_policy(
             policy, family, episodes=seeds, seed=first_seed, deterministic=name == LEARNED
@@ -118,7 +126,7 @@ def evaluate_controller(
 
 def play_baselines(
     family: SurrogateConfig, plan: SchedulePlans, *, episodes: int, seed: int
-) -> dict[str, _Played]:
+) -> dict[str, Played]:
     """Play what a learned controller is measured by.
 
     Args:
@@ -136,7 +144,7 @@ def play_baselines(
     plans = plan.take(np.zeros(episodes, np.int64))
     neutral = np.tile([head.neutral for head in spec.heads], (episodes, 1))
 
-    def play(decide: Callable[[NDArray[np.bool_]], NDArray[np.int64]]) -> _Played:
+    def play(decide: Callable[[NDArray[np.bool_]], NDArray[np.int64]]) -> Played:
         outcomes = play_episode(
             env, lambda _observations, info: decide(info["action_mask_by_op"]), seed=seed
         )
@@ -151,7 +159,7 @@ def play_baselines(
     }
     env.reset(seed=seed)
     gain = compute_clairvoyant(family, env.world.draws).gain
-    return {**played, _CLAIRVOYANT: _Played(scores=env.world.compute_host_score() + gain)}
+    return {**played, _CLAIRVOYANT: Played(scores=env.world.compute_host_score() + gain)}
 
 
 def evaluate_policy(
@@ -161,7 +169,7 @@ def evaluate_policy(
     episodes: int,
     seed: int,
     deterministic: bool,
-) -> _Played:
+) -> Played:
     """Play episodes of the surrogate with a learned policy.
 
     Args:
@@ -189,10 +197,22 @@ def evaluate_policy(
     return _weigh(play_episode(env, decide, seed=seed), family)
 
 
-def _weigh(outcomes: EpisodeOutcomes, family: SurrogateConfig) -> _Played:
+def _play_optimum(family: SurrogateConfig, *, episodes: int, seed: int) -> Played:
+    """Play what no controller that sees the same can beat on average."""
+    optimum = solve(family)
+    seen: list[NDArray[np.float32]] = []
+
+    def decide(observations: NDArray[np.float32], _info: object) -> NDArray[np.int64]:
+        seen.append(observations)
+        return optimum.decide(np.stack(seen, axis=1))
+
+    return _weigh(play_episode(SurrogateVectorEnv(episodes, family), decide, seed=seed), family)
+
+
+def _weigh(outcomes: EpisodeOutcomes, family: SurrogateConfig) -> Played:
     """Take rent off the scores again, for the accuracies."""
     rent = family.rent_points * np.log(outcomes.parameters / family.host_parameters)
-    return _Played(
+    return Played(
         scores=outcomes.score,
         accuracies=outcomes.score + rent,
         parameters=outcomes.parameters,
@@ -203,7 +223,7 @@ def _weigh(outcomes: EpisodeOutcomes, family: SurrogateConfig) -> _Played:
 def _compare(
     task: str,
     reference: str,
-    played: Mapping[str, _Played],
+    played: Mapping[str, Played],
     first_seed: int,
     *,
     epochs: float | None,

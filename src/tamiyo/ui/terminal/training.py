@@ -1,7 +1,8 @@
-"""TrainingSink: a controller being trained, a line for every twentieth of it and every alarm."""
+"""TrainingSink: a controller being trained, a line for every twentieth of it and new alarms."""
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final, Self
 
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["TrainingSink"]
 
 _LINES: Final = 20
+_NUMBER: Final = re.compile(r"[-+]?[0-9][0-9.]*")
 _COLUMNS: Final = (
     ("steps", 11),
     ("return", 8),
@@ -49,6 +51,7 @@ class TrainingSink:
         self._next_line = 0
         self._returns = _EpisodeMean()
         self._lengths = _EpisodeMean()
+        self._alarms: set[str] = set()
 
     def emit(self, event: Event) -> None:
         """Print the lines an event is worth."""
@@ -105,8 +108,7 @@ class TrainingSink:
         self._lengths.add(rollout.episode_length, rollout.episodes)
         if self._bar is not None and self._bar_task is not None:
             self._bar.update(self._bar_task, completed=report.steps)
-        for alarm in report.alarms:
-            self._print(Text(f"{format_count(report.steps):>11}  ! {alarm}", style="yellow"))
+        self._show_alarms(report)
         if report.steps < self._next_line:
             return
         self._next_line = report.steps + self._steps_per_line
@@ -122,6 +124,14 @@ class TrainingSink:
         )
         cells = zip(values, _COLUMNS, strict=True)
         self._print(Text("".join(f"{value:>{width}}" for value, (_, width) in cells)))
+
+    def _show_alarms(self, report: UpdateReport) -> None:
+        """Print the alarms that the update before did not have, whatever their numbers."""
+        alarms = {_NUMBER.sub("", alarm): alarm for alarm in report.alarms}
+        for subject, alarm in alarms.items():
+            if subject not in self._alarms:
+                self._print(Text(f"{format_count(report.steps):>11}  ! {alarm}", style="yellow"))
+        self._alarms = set(alarms)
 
     def _print(self, text: Text) -> None:
         self._console.print(text, soft_wrap=True)

@@ -75,6 +75,13 @@ def test_alarms_are_told_at_once():
     assert "! entropy of op must stay above 0.1, got 0.05" in shown
 
 
+def test_an_alarm_that_goes_on_is_told_once_until_it_comes_back():
+    texts = ["entropy of op was 0.05, below 0.1", "entropy of op was 0.04, below 0.1"]
+    events = [update(400, alarms=(texts[0],)), update(800, alarms=(texts[1],))]
+    assert show(START, *events).count("!") == 1
+    assert show(START, *events, update(1200), update(1300, alarms=(texts[0],))).count("!") == 2
+
+
 def test_the_end_says_how_far_it_came():
     finish = TrainingFinished(updates=20, steps=32_000, interrupted=False)
     assert show(START, finish).splitlines()[-1] == "finished after 32,000 steps, 20 updates"

@@ -1,0 +1,247 @@
+"""Our recurrent PPO against sb3-contrib's RecurrentPPO, side by side on one thread.
+
+A row times one rollout and the update that follows it, on environments that only show again what
+was recorded, so that hardly anything but the two learners is measured. Both have the same width of
+the LSTM, environments, steps, passes and minibatches, and no early stop; ours also masks, conditions
+eight heads on each other, normalizes and reports. "One LSTM" shares it between actor and critic as
+ours does; "two" is sb3-contrib's default. The last row has each library's own minibatches.
+
+Printed as well: the share of the machine's matrix-multiply peak that our update reaches, and steps
+per CPU-second of training on the surrogate and of the surrogate alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import asdict, dataclass
+from functools import partial
+from math import inf
+from time import process_time
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from sb3_contrib import RecurrentPPO
+from support.recorded import RecordedVectorEnv
+from support.timing import Comparison, compare
+from torch.utils.flop_counter import FlopCounterMode
+
+from tamiyo.environment import ProbeVectorEnv, SurrogateVectorEnv
+from tamiyo.environment.stable_baselines import as_stable_baselines
+from tamiyo.learning import PPO, PPOConfig, Trainer, TrainerConfig
+from tamiyo.observation import sample_uniform
+from tamiyo.policy import NetworkConfig
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+_AT_MOST = 0.1
+_ENDLESS = 10**9
+_MATRIX = 1024
+_ONE_LSTM = {"shared_lstm": True, "enable_critic_lstm": False}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setting:
+    """What both learners work on.
+
+    Attributes:
+        problem: Whose observations and heads: ``surrogate`` (140 features, 8 heads) or ``probe``
+            (2 features, 1 head).
+        envs: Environments.
+        steps: Steps per rollout and environment.
+        episode: Steps of an episode.
+        hidden: Width of the LSTM.
+        passes: Inner epochs.
+        minibatches: Ours per pass.
+        batch: Transitions of a minibatch of sb3-contrib's; as many as in ours by default.
+    """
+
+    problem: str = "surrogate"
+    envs: int = 64
+    steps: int = 25
+    episode: int = 25
+    hidden: int = 64
+    passes: int = 4
+    minibatches: int = 2
+    batch: int | None = None
+
+    @property
+    def name(self) -> str:
+        """What to print."""
+        batch = self.envs * self.steps // self.minibatches
+        batches = f"{batch}" if self.batch is None else f"{batch}/{self.batch}"
+        return (
+            f"{self.problem}, {self.envs} x {self.steps}, episodes of {self.episode}, "
+            f"LSTM {self.hidden}, {self.passes} passes, batches of {batches}"
+        )
+
+    def build_env(self) -> RecordedVectorEnv:
+        """Build the environments."""
+        source = (
+            SurrogateVectorEnv(self.envs)
+            if self.problem == "surrogate"
+            else ProbeVectorEnv(self.envs, probe="RememberBit100")
+        )
+        return RecordedVectorEnv(source, episode_steps=self.episode)
+
+
+MAIN = Setting()
+_CARTPOLE = Setting(problem="probe", envs=8, steps=128, passes=10, minibatches=8)
+_OWN = Setting(envs=8, steps=128, hidden=256, passes=10, minibatches=8)
+QUICK = (MAIN, _CARTPOLE)
+SETTINGS = (
+    *QUICK,
+    Setting(hidden=256),
+    _OWN,  # sb3-contrib's own default shapes
+    Setting(**{**asdict(_OWN), "episode": 1000}),
+    Setting(**{**asdict(_CARTPOLE), "episode": 100}),
+    Setting(**{**asdict(_CARTPOLE), "episode": 1000}),
+    Setting(batch=128),
+)
+
+
+def main() -> None:
+    """Measure on one thread and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--repetitions", type=int, default=5)
+    parser.add_argument("--quick", action="store_true", help="two settings, under a minute")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    comparisons = []
+    settings = QUICK if arguments.quick else SETTINGS
+    for comparison in compare_learners(settings, arguments.repetitions):
+        comparisons.append(comparison)
+        if not arguments.json:
+            _print(comparison)
+    figures = measure_peak_share(MAIN) | measure_peak_share(Setting(hidden=256))
+    figures |= {"training on the surrogate, steps per CPU-second": measure_training()}
+    figures |= {"the surrogate alone, steps per CPU-second": measure_surrogate()}
+    if arguments.json:
+        rows = [asdict(comparison) for comparison in comparisons]
+        print(json.dumps({"comparisons": rows, "figures": figures}, indent=2))
+        return
+    for name, figure in figures.items():
+        print(f"{name:60} {figure:12,.4g}")
+
+
+def compare_learners(settings: tuple[Setting, ...], repetitions: int) -> Iterator[Comparison]:
+    """Compare with both kinds of RecurrentPPO in every setting."""
+    for setting in settings:
+        for kind, policy in (("one LSTM", _ONE_LSTM), ("two", {})):
+            yield compare(
+                f"{setting.name}; {kind}",
+                build_trainer(setting).update,
+                build_reference(setting, policy),
+                repetitions=repetitions,
+                at_most=_AT_MOST,
+            )
+
+
+def build_trainer(setting: Setting) -> Trainer:
+    """Build ours."""
+    config = TrainerConfig(
+        total_steps=_ENDLESS,
+        rollout_steps=setting.steps,
+        network=NetworkConfig(hidden=setting.hidden),
+        ppo=PPOConfig(inner_epochs=setting.passes, minibatches=setting.minibatches, target_kl=inf),
+    )
+    return Trainer(setting.build_env(), config, seed=0)
+
+
+def build_reference(setting: Setting, policy: dict[str, Any]) -> Callable[[], object]:
+    """Build sb3-contrib's and return what makes one rollout and learns from it."""
+    transitions = setting.envs * setting.steps
+    model = RecurrentPPO(
+        "MlpLstmPolicy",
+        as_stable_baselines(setting.build_env()),
+        n_steps=setting.steps,
+        batch_size=setting.batch or transitions // setting.minibatches,
+        n_epochs=setting.passes,
+        policy_kwargs={"lstm_hidden_size": setting.hidden, **policy},
+        seed=0,
+    )
+    return partial(model.learn, transitions, reset_num_timesteps=False, log_interval=_ENDLESS)
+
+
+def measure_peak_share(setting: Setting) -> dict[str, float]:
+    """Hold the rate of our update against that of one large matrix product, taken in turn."""
+    trainer = build_trainer(setting)
+    ppo = PPO(trainer.network, trainer.specs.actions, PPOConfig(target_kl=inf))
+    dealing = torch.Generator().manual_seed(0)
+    left, right = torch.rand(2, _MATRIX, _MATRIX)
+
+    def update() -> object:
+        return ppo.update(
+            trainer.buffer, learning_rate=1e-4, entropy_coefficient=0.01, generator=dealing
+        )
+
+    update_seconds, product_seconds = [], []
+    for _ in range(8):
+        trainer.collect()
+        update_seconds.append(_time(update))
+        product_seconds.extend(_time(lambda: left @ right) for _ in range(4))
+    trainer.collect()
+    rnn = torch.ops.aten.mkldnn_rnn_layer, torch.ops.aten.mkldnn_rnn_layer_backward
+    counting = dict(zip(rnn, (_count_lstm, _count_lstm_backward), strict=True))
+    with FlopCounterMode(display=False, custom_mapping=counting) as counter:
+        update()
+    peak = 2 * _MATRIX**3 / min(product_seconds)
+    rate = counter.get_total_flops() / np.median(update_seconds)
+    return {
+        "measured matrix-multiply peak, GFLOP/s": peak / 1e9,
+        f"update with LSTM {setting.hidden}, GFLOP": counter.get_total_flops() / 1e9,
+        f"update with LSTM {setting.hidden}, share of the peak": float(rate / peak),
+    }
+
+
+def measure_training() -> float:
+    """Train on the surrogate by default settings; steps per CPU-second."""
+    trainer = Trainer(SurrogateVectorEnv(64), TrainerConfig(), seed=0)
+    trainer.train(updates=3)
+    before = trainer.steps
+    seconds = _time(lambda: trainer.train(updates=20))
+    return (trainer.steps - before) / seconds
+
+
+def measure_surrogate() -> float:
+    """Play random legal actions; steps of the environments alone per CPU-second."""
+    env, rng = SurrogateVectorEnv(64), np.random.default_rng(0)
+    _, info = env.reset(seed=0)
+    seconds = []
+    for _ in range(300):
+        actions = sample_uniform(env.action_spec, info["action_mask_by_op"], rng)
+        start = process_time()
+        *_, info = env.step(actions)
+        seconds.append(process_time() - start)
+    return env.num_envs * len(seconds[50:]) / sum(seconds[50:])
+
+
+def _count_lstm(rows: torch.Size, *weights: torch.Size, **_: object) -> int:
+    """Count a layer's multiplications and additions; PyTorch's counter does not know it."""
+    (steps, batch, inputs), (gates, _), (_, hidden) = rows, *weights[:2]
+    return 2 * steps * batch * gates * (inputs + hidden)
+
+
+def _count_lstm_backward(rows: torch.Size, *weights: torch.Size, **_: object) -> int:
+    return 2 * _count_lstm(rows, *weights)
+
+
+def _time(function: Callable[[], object]) -> float:
+    start = process_time()
+    function()
+    return process_time() - start
+
+
+def _print(item: Comparison) -> None:
+    print(
+        f"{item.name:98} {item.ours_milliseconds:9.1f} ms {item.reference_milliseconds:9.1f} ms   "
+        f"{1 / item.ratio:5.1f} times faster{'' if item.reached else '   MISSED'}",
+        flush=True,
+    )
+
+
+if __name__ == "__main__":
+    main()
