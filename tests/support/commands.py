@@ -55,6 +55,7 @@ OTHERS = {
     "task": "digits-cnn",
     "env": "CartPole-v1",
     "rollout_steps": 7,
+    "longest_span": 100,
     "needs": ("context", "mixing"),
     "controller": "wait-only",
     "epochs": 31,

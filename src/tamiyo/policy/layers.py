@@ -1,4 +1,4 @@
-"""Layers with orthogonal weights and zero biases, drawn from a generator that is passed in.
+"""Layers with orthogonal weights and known biases, drawn from a generator that is passed in.
 
 The gains are those of PPO practice (Andrychowicz et al. 2021, arXiv:2006.05990). Layers are built
 without storage first, so that PyTorch's own initialization draws nothing from the global generator.
@@ -80,23 +80,31 @@ def build_embedding(
     return table
 
 
-def build_lstm(hidden: int, layers: int, *, generator: torch.Generator) -> nn.LSTM:
-    """Build an LSTM that starts out remembering: its forget gates have bias 1.
-
-    Jozefowicz et al. 2015, "An empirical exploration of recurrent network architectures".
+def build_lstm(
+    hidden: int, layers: int, *, longest_span: int | None = None, generator: torch.Generator
+) -> nn.LSTM:
+    """Build an LSTM that starts out remembering.
 
     Args:
         hidden: Features in and out.
         layers: Layers on top of each other.
+        longest_span: Steps over which the slowest unit forgets; the units' spans lie between 2 and
+            this (Tallec and Ollivier 2018, "Can recurrent neural networks warp time?", section 3,
+            of the forget gates only). ``None`` gives every forget gate bias 1 (Jozefowicz et al.
+            2015, "An empirical exploration of recurrent network architectures").
         generator: Source of the weights, on the CPU.
     """
     lstm = nn.LSTM(hidden, hidden, layers, device="meta").to_empty(device="cpu")
     for name, parameter in lstm.named_parameters():
         if name.startswith("weight"):
             nn.init.orthogonal_(parameter, generator=generator)
-        else:
-            nn.init.zeros_(parameter)
+            continue
+        nn.init.zeros_(parameter)
         if name.startswith("bias_ih"):
             # The gates lie in the order input, forget, cell, output; bias_hh is added to bias_ih.
-            nn.init.ones_(parameter[hidden : 2 * hidden])
+            forget = parameter.detach()[hidden : 2 * hidden]
+            if longest_span is None:
+                forget.fill_(1.0)
+            else:
+                forget.uniform_(1, longest_span - 1, generator=generator).log_()
     return lstm

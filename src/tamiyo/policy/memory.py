@@ -23,13 +23,21 @@ class RecurrentMemory(nn.Module):
     Args:
         hidden: Features in and out.
         layers: Layers on top of each other.
+        longest_span: Steps over which the slowest fresh unit forgets; ``None`` for bias 1.
         generator: Source of the weights, on the CPU.
     """
 
-    def __init__(self, hidden: int, layers: int, *, generator: torch.Generator) -> None:
+    def __init__(
+        self,
+        hidden: int,
+        layers: int,
+        *,
+        longest_span: int | None = None,
+        generator: torch.Generator,
+    ) -> None:
         super().__init__()
         self.layers = layers
-        self.lstm = build_lstm(hidden, layers, generator=generator)
+        self.lstm = build_lstm(hidden, layers, longest_span=longest_span, generator=generator)
 
     def step(self, inputs: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         """Go one step.

@@ -34,20 +34,25 @@ class NetworkConfig:
         slot_hidden: Features of each slot.
         recurrent: Remember earlier steps of the episode.
         layers: Layers of the memory.
+        longest_span: Steps over which the slowest unit of a fresh memory forgets, at least 3: for
+            problems in which something long ago matters; ``None`` starts all units alike.
     """
 
     hidden: int = 64
     slot_hidden: int = 32
     recurrent: bool = True
     layers: int = 1
+    longest_span: int | None = None
 
     def __post_init__(self) -> None:
         """Refuse an empty layer.
 
         Raises:
-            ConfigError: If a size is below 1.
+            ConfigError: If a size is below 1, or the longest span below 3.
         """
         check_at_least(self, {"hidden": 1, "slot_hidden": 1, "layers": 1})
+        if self.longest_span is not None:
+            check_at_least(self, {"longest_span": 3})
 
 
 class ActResult(NamedTuple):
@@ -135,7 +140,9 @@ class ActorCritic(nn.Module):
             observation, hidden=hidden, slot_hidden=config.slot_hidden, generator=generator
         )
         self.memory: RecurrentMemory | FeedForwardMemory = (
-            RecurrentMemory(hidden, config.layers, generator=generator)
+            RecurrentMemory(
+                hidden, config.layers, longest_span=config.longest_span, generator=generator
+            )
             if config.recurrent
             else FeedForwardMemory(hidden, generator=generator)
         )

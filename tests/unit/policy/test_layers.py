@@ -43,6 +43,15 @@ def test_forget_gates_start_open_and_every_other_bias_at_0(layers):
         assert bias.tolist() == [0.0] * 6 + [1.0] * 6 + [0.0] * 12
 
 
+def test_forget_gates_can_start_with_spans_from_2_to_the_longest():
+    lstm = build_lstm(200, 1, longest_span=128, generator=fresh())
+    gates = (lstm.bias_ih_l0 + lstm.bias_hh_l0).unflatten(0, (4, 200))
+    spans = 1 / (1 - gates[1].sigmoid())  # after as many steps 1/e is left
+    assert 2 <= spans.min() < 10
+    assert 118 < spans.max() <= 128.1
+    assert (gates[[0, 2, 3]] == 0).all()
+
+
 def test_the_weights_of_an_lstm_are_orthogonal():
     lstm = build_lstm(6, 1, generator=fresh())
     torch.testing.assert_close(lstm.weight_ih_l0.T @ lstm.weight_ih_l0, torch.eye(6))
