@@ -1,0 +1,382 @@
+"""The learner in real environments: rows, ratios, scales, layouts and checkpoints."""
+
+from __future__ import annotations
+
+import pickle
+from dataclasses import replace
+
+import gymnasium
+import numpy as np
+import pytest
+import torch
+from gymnasium.spaces import Box, MultiDiscrete
+from gymnasium.vector import AutoresetMode, SyncVectorEnv
+
+from tamiyo.contracts import ArtifactError, InvariantError, UpdateCompleted
+from tamiyo.environment import SurrogateVectorEnv
+from tamiyo.learning import Normalization, PPOConfig, Trainer, TrainerConfig, load_policy
+from tamiyo.learning.checkpoint import Checkpoint
+from tamiyo.observation import is_allowed
+from tamiyo.policy import NetworkConfig
+from tamiyo.telemetry import MemorySink
+
+NETWORK = NetworkConfig(hidden=16, slot_hidden=8)
+CONFIG = TrainerConfig(total_steps=10_000, rollout_steps=13, network=NETWORK)
+PLAIN = replace(
+    CONFIG,
+    rollout_steps=7,
+    normalize_observations=False,
+    ppo=PPOConfig(normalization=Normalization.NONE),
+)
+
+
+def build_surrogate(num_envs=4, **settings):
+    """Episodes of 10 decisions, so that rollouts of 13 cut some and hold several."""
+    return SurrogateVectorEnv(num_envs, **{"slots": 2, "max_epochs": 15} | settings)
+
+
+def build_trainer(env=None, config=CONFIG, **options):
+    return Trainer(env or build_surrogate(), config, **{"seed": 0} | options)
+
+
+class Tagged(gymnasium.Env):
+    """Shows its number, episode and step, and all else it says follows from the three.
+
+    An episode has two steps more than its number says; then it terminates, is truncated, or both.
+    """
+
+    observation_space = Box(0.0, 99.0, (3,), np.float32)
+    action_space = MultiDiscrete([2, 3])
+
+    def __init__(self, number):
+        self.now = np.array([number, -1, 0], np.float32)
+
+    def reset(self, *, seed=None, options=None):
+        self.now[1:] += 1, -self.now[2]
+        return self.now.copy(), {"action_mask": tagged_masks(self.now)}
+
+    def step(self, _action):
+        reward = tagged_reward(self.now)
+        flags = tagged_flags(self.now)
+        self.now[2] += 1
+        return self.now.copy(), reward, *flags, {"action_mask": tagged_masks(self.now)}
+
+
+def tagged_reward(seen):
+    number, episode, step = seen.T
+    return number + episode / 10 + step / 100
+
+
+def tagged_flags(seen):
+    number, episode, step = seen.T
+    ends = step == number + 1
+    return ends & (episode % 3 != 1), ends & (episode % 3 != 0)
+
+
+def tagged_masks(seen):
+    """Forbid one of the three choices of the second head."""
+    forbidden = seen.sum(-1) % 3
+    return np.arange(-2, 3) != forbidden[..., None]
+
+
+def build_tagged(mode):
+    return SyncVectorEnv([lambda n=n: Tagged(n) for n in range(3)], autoreset_mode=mode)
+
+
+@pytest.fixture(scope="module", params=list(AutoresetMode), ids=lambda mode: mode.name)
+def tagged(request):
+    """A trainer whose second rollout begins inside episodes of unequal lengths."""
+    trainer = build_trainer(build_tagged(request.param), PLAIN)
+    trainer.update()
+    trainer.collect()
+    return trainer
+
+
+def test_every_field_of_a_row_tells_of_the_same_moment(tagged):
+    rollout = tagged.buffer.rollout
+    for row in range(3):
+        valid = rollout.valid[:, row]
+        seen = rollout.observations[valid, row].numpy()
+        terminated, truncated = tagged_flags(seen)
+        assert (seen[:, 0] == row).all()
+        assert (np.diff(seen[:, 1] * 10 + seen[:, 2]) > 0).all()
+        np.testing.assert_allclose(rollout.rewards[valid, row], tagged_reward(seen), rtol=1e-6)
+        np.testing.assert_array_equal(rollout.masks[valid, row], tagged_masks(seen))
+        np.testing.assert_array_equal(rollout.terminated[valid, row], terminated)
+        np.testing.assert_array_equal(rollout.truncated[valid, row], truncated)
+        np.testing.assert_array_equal(rollout.episode_starts[valid, row], seen[:, 2] == 0)
+
+
+def look_ahead(trainer):
+    """Value what follows every row of a rollout, ``[T, N]``, had no episode begun anew."""
+    rollout, network = trainer.buffer.rollout, trainer.network
+    seen, masks = rollout.observations.flatten(0, 1), rollout.masks.flatten(0, 1)
+    states = rollout.states.movedim(0, 2).flatten(2, 3)
+    acted = network.act(seen, masks, states, deterministic=True, generator=torch.Generator())
+    values = network.value(seen + torch.tensor([0.0, 0.0, 1.0]), acted.state)
+    return values.unflatten(0, rollout.valid.shape)
+
+
+def test_a_bootstrap_value_is_that_of_its_environment_with_the_carried_state(tagged):
+    rollout = tagged.buffer.rollout
+    following = look_ahead(tagged)
+    goes_on = rollout.valid[-1] & ~rollout.ended[-1]
+    assert goes_on.any()
+    assert not goes_on.all()
+    assert rollout.truncated.any()
+    expected = following.where(rollout.truncated, 0.0)
+    torch.testing.assert_close(rollout.bootstrap_values, expected)
+    torch.testing.assert_close(rollout.cut_values, following[-1].where(goes_on, 0.0))
+    assert len(set(rollout.cut_values[goes_on].tolist())) == goes_on.sum()
+
+
+def find_ratios(trainer):
+    rollout = trainer.buffer.rollout
+    evaluation = trainer.network.evaluate(
+        rollout.observations,
+        rollout.masks,
+        rollout.actions,
+        rollout.episode_starts,
+        rollout.states[0],
+    )
+    return (evaluation.log_probs - rollout.log_probs).sum(-1).exp()[rollout.valid]
+
+
+def test_the_ratio_is_one_for_episodes_of_unequal_lengths(tagged):
+    assert not tagged.buffer.rollout.episode_starts[0].all()
+    assert (find_ratios(tagged) - 1).abs().max() < 1e-5
+
+
+def test_nothing_is_learned_from_filler_rows():
+    trainer = build_trainer(build_tagged(AutoresetMode.NEXT_STEP), PLAIN)
+    trainer.collect()
+    rollout = trainer.buffer.rollout
+    rollout.observations.requires_grad_()
+    targets = trainer._ppo._compute_targets(rollout)
+    loss, _ = trainer._ppo._measure(rollout, targets, torch.arange(3), 0.1)
+    (gradient,) = torch.autograd.grad(loss, rollout.observations)
+    heard = (gradient != 0).any(-1)
+    assert torch.equal(heard, rollout.valid)
+    assert not rollout.valid.all()
+
+
+@pytest.mark.parametrize("settings", [{}, {"recurrent": False}, {"layers": 2}], ids=str)
+@pytest.mark.parametrize("telemetry", [False, True])
+def test_the_ratio_is_one_in_rollouts_of_the_surrogate(telemetry, settings):
+    config = replace(CONFIG, rollout_steps=23, network=replace(NETWORK, **settings))
+    trainer = build_trainer(build_surrogate(telemetry=telemetry), config, check_invariants=True)
+    trainer.update()
+    trainer.collect()
+    rollout = trainer.buffer.rollout
+    assert not rollout.episode_starts[0].any()  # cut by the rollout before
+    assert rollout.episode_starts.sum(0).min() == 2
+    assert (find_ratios(trainer) - 1).abs().max() < 1e-5
+
+
+@pytest.mark.parametrize("telemetry", [False, True])
+def test_either_layout_goes_through_a_whole_round(tmp_path, telemetry):
+    trainer = build_trainer(build_surrogate(telemetry=telemetry))
+    report = trainer.update()
+    size, version = (153, "growth-1/39+26") if telemetry else (101, "growth-1/39")
+    assert trainer.buffer.rollout.observations.shape == (13, 4, size)
+    assert report.policy.optimizer_steps > 0
+    assert report.rollout.transitions == report.advantages.count == trainer.steps == 13 * 4
+    (tmp_path / "file").write_bytes(trainer.encode_checkpoint())
+    assert load_policy(tmp_path / "file").specs.observation.version == version
+
+
+@pytest.mark.parametrize("telemetry", [False, True])
+def test_a_checkpoint_of_one_layout_refuses_the_other(tmp_path, telemetry):
+    (tmp_path / "file").write_bytes(
+        build_trainer(build_surrogate(telemetry=telemetry)).encode_checkpoint()
+    )
+    other = build_surrogate(telemetry=not telemetry)
+    sizes = (r"\+26 \(153\)", r"39 \(101\)")
+    own, others = sizes if telemetry else sizes[::-1]
+    message = f"policy's layout growth-1/.*{own} .*, got layout growth-1/.*{others} "
+    trainer = build_trainer(other)
+    before = trainer.encode_checkpoint()
+    with pytest.raises(ArtifactError, match=message):
+        trainer.load_checkpoint(tmp_path / "file")
+    assert trainer.encode_checkpoint() == before
+
+
+def test_features_are_float32_and_masks_bool_from_environment_to_distribution():
+    env = build_surrogate(telemetry=True)
+    trainer = build_trainer(env)
+    seen = set()
+    trainer.network.encoder.register_forward_pre_hook(
+        lambda _module, given: seen.add(("features", given[0].dtype))
+    )
+    trainer.network.heads.register_forward_pre_hook(
+        lambda _module, given: seen.add(("masks", given[1].dtype))
+    )
+    trainer.update()
+    assert seen == {("features", torch.float32), ("masks", torch.bool)}
+    for observations, *_, info in (env.reset(), env.step(env.action_space.sample())):
+        assert observations.dtype == np.float32
+        assert info["action_mask"].dtype == info["action_mask_by_op"].dtype == np.bool_
+
+
+class Told(gymnasium.vector.VectorWrapper):
+    """Keeps what the environments said of the actions."""
+
+    def __init__(self, env):
+        super().__init__(env)
+        self.valid = []
+
+    def step(self, actions):
+        outcome = super().step(actions)
+        self.valid.append(outcome[-1]["action_valid"])
+        return outcome
+
+
+def test_what_the_policy_draws_is_executed():
+    env = Told(build_surrogate(8))
+    trainer = build_trainer(env, replace(CONFIG, rollout_steps=60))
+    trainer.update()
+    rollout, spec = trainer.buffer.rollout, trainer.specs.actions
+    drawn = rollout.masks.flatten(0, 1).numpy(), rollout.actions.flatten(0, 1).numpy()
+    assert np.all(env.valid)
+    assert is_allowed(spec, *drawn).all()
+    assert len(rollout.actions[..., 0].unique()) > 3
+
+
+class Recorder(Trainer):
+    """Keeps the raw observations of every rollout."""
+
+    def collect(self):
+        collected = super().collect()
+        seen = collected.observations[self.buffer.rollout.valid]
+        self.raw = (*getattr(self, "raw", ()), seen)
+        return collected
+
+
+def test_observations_are_scaled_by_what_was_known_before_the_rollout():
+    trainer = Recorder(build_surrogate(), CONFIG, seed=0)
+    trainer.train(updates=2)
+    known = torch.cat(trainer.raw).double().numpy()
+    trainer.collect()
+    base = list(trainer.specs.observation.base_indices)
+    mean, deviation = known[:, base].mean(0), known[:, base].std(0)
+    scaled = (trainer.raw[-1][:, base].numpy() - mean) / np.where(deviation > 1e-4, deviation, 1.0)
+    stored = trainer.buffer.rollout.observations.flatten(0, 1)[:, base]
+    np.testing.assert_allclose(stored, scaled.clip(-10, 10), atol=1e-4)
+
+
+def test_judging_a_policy_changes_nothing_of_its_training(tmp_path):
+    trainer = build_trainer()
+    trainer.update()
+    before = trainer.encode_checkpoint()
+    (tmp_path / "file").write_bytes(before)
+    loaded = load_policy(tmp_path / "file")
+    played = trainer.play(build_surrogate(), episodes=8, seed=5)
+    assert trainer.encode_checkpoint() == before
+    raw = torch.rand(3, loaded.specs.observation.size)
+    assert torch.equal(loaded.normalizer.normalize(raw), trainer.policy.normalizer.normalize(raw))
+    assert not torch.equal(loaded.normalizer.normalize(raw), raw)
+    assert len(played) == 8
+
+
+@pytest.mark.parametrize("normalization", Normalization)
+def test_the_reward_in_the_buffer_is_the_one_in_the_log(normalization):
+    sink = MemorySink()
+    config = replace(PLAIN, ppo=PPOConfig(normalization=normalization))
+    trainer = build_trainer(build_tagged(AutoresetMode.NEXT_STEP), config, sink=sink)
+    trainer.update()
+    scale = trainer._rewards.scale.clone()
+    report = trainer.update()
+    rollout, valid = trainer.buffer.rollout, trainer.buffer.rollout.valid
+    assert report.rollout.reward_raw == pytest.approx(rollout.rewards_raw[valid].mean().item())
+    assert report.rollout.reward_normalized == pytest.approx(rollout.rewards[valid].mean().item())
+    assert torch.equal(rollout.rewards, rollout.rewards_raw * scale)
+    assert (scale != 1).item() == (normalization == Normalization.REWARDS)
+    values_are_scaled = bool(trainer._ppo.value_normalizer.updates)
+    assert values_are_scaled == (normalization == Normalization.VALUES)
+    assert sink.events[-1] == UpdateCompleted(report=report)
+
+
+CELLS = {
+    "scaled rewards": replace(CONFIG, ppo=PPOConfig(normalization=Normalization.REWARDS)),
+    "no memory": replace(CONFIG, network=replace(NETWORK, recurrent=False)),
+    "per-head clipping": replace(
+        CONFIG, ppo=PPOConfig(clip="per_head", conditional_entropy_coefficient=0.01)
+    ),
+}
+
+
+@pytest.mark.parametrize("config", CELLS.values(), ids=CELLS)
+def test_a_stopped_training_goes_on_as_if_it_had_not_been_stopped(tmp_path, config):
+    whole, parts = MemorySink(), MemorySink()
+    trainer = build_trainer(sink=whole, config=config)
+    trainer.train(updates=2)
+    first = build_trainer(sink=parts, config=config)
+    first.update()
+    (tmp_path / "file").write_bytes(first.encode_checkpoint())
+    second = build_trainer(sink=parts, config=config)
+    second.load_checkpoint(tmp_path / "file")
+    second.update()
+    assert second.encode_checkpoint() == trainer.encode_checkpoint()
+    assert parts.events == whole.events
+
+
+def test_a_checkpoint_cut_short_anywhere_is_refused(tmp_path):
+    content = build_trainer().encode_checkpoint()
+    for length in (0, 7, 8, 100, len(content) // 2, len(content) - 1):
+        (tmp_path / "file").write_bytes(content[:length])
+        with pytest.raises(ArtifactError, match="must be a whole file of tensors, got"):
+            Checkpoint.load(tmp_path / "file")
+
+
+class Intruder:
+    """Writes a file when it is unpickled."""
+
+    def __init__(self, path):
+        self.path = str(path)
+
+    def __reduce__(self):
+        return open, (self.path, "w")
+
+
+@pytest.mark.parametrize(
+    "save", [torch.save, lambda what, path: path.write_bytes(pickle.dumps(what))]
+)
+def test_code_in_a_file_is_refused_and_not_run(tmp_path, save):
+    save(Intruder(tmp_path / "trace"), tmp_path / "file")
+    with pytest.raises(ArtifactError, match="must be a whole file of tensors, got"):
+        build_trainer().load_checkpoint(tmp_path / "file")
+    assert not (tmp_path / "trace").exists()
+
+
+class Broken(Tagged):
+    """Goes wrong at the third step of an episode."""
+
+    def __init__(self, number, reward=0.0, choices=3):
+        super().__init__(number)
+        self.reward, self.choices = reward, choices
+
+    def step(self, action):
+        observation, _, terminated, truncated, info = super().step(action)
+        wrong = self.now[2] == 3
+        if wrong:
+            info["action_mask"][2 : 5 - self.choices] = False
+            info["action_mask"][5 - self.choices :] = self.choices > 0
+        return observation, self.reward if wrong else 0.0, terminated, truncated, info
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"reward": float("nan")}, "loss and gradient must be finite, got"),
+        ({"choices": 0}, r"head_1 must take a legal choice, got .* legal choices \[\]"),
+    ],
+    ids=str,
+)
+def test_an_environment_that_breaks_stops_the_training_before_it_learns(settings, message):
+    env = SyncVectorEnv([lambda: Broken(5, **settings)] * 2)
+    trainer = build_trainer(env, PLAIN)
+    before = [parameter.clone() for parameter in trainer.network.parameters()]
+    with pytest.raises(InvariantError, match=message):
+        trainer.update()
+    pairs = zip(before, trainer.network.parameters(), strict=True)
+    assert all(torch.equal(old, new) for old, new in pairs)
