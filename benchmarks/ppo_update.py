@@ -2,9 +2,9 @@
 
 A row times one rollout and the update that follows it, on environments that only show again what
 was recorded, so that hardly anything but the two learners is measured. Both have the same width of
-the LSTM, environments, steps, passes and minibatches, and no early stop; ours also masks, conditions
-eight heads on each other, normalizes and reports. "One LSTM" shares it between actor and critic as
-ours does; "two" is sb3-contrib's default. The last row has each library's own minibatches.
+the LSTM, environments, steps, passes and minibatches, and no early stop; ours also masks, makes
+eight heads depend on each other, normalizes and reports. "One LSTM" serves actor and critic as in
+ours; "two" is sb3-contrib's default. The last two rows have each library's own minibatches.
 
 Printed as well: the share of the machine's matrix-multiply peak that our update reaches, and steps
 per CPU-second of training on the surrogate and of the surrogate alone.

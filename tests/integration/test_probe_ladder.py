@@ -1,4 +1,4 @@
-"""Problems of growing difficulty with known answers: where the ladder breaks is where the fault is."""
+"""Problems of growing difficulty with known answers: the rung that breaks names the fault."""
 
 from __future__ import annotations
 

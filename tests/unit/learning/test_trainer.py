@@ -1,0 +1,98 @@
+"""The loop around the update: what runs, what is reported, what a checkpoint must agree on."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from tamiyo.contracts import ArtifactError, ConfigError, UpdateCompleted
+from tamiyo.environment import ProbeVectorEnv
+from tamiyo.learning import PPOConfig, Trainer, TrainerConfig
+from tamiyo.policy import NetworkConfig
+from tamiyo.telemetry import MemorySink
+
+CONFIG = TrainerConfig(total_steps=128, rollout_steps=8, network=NetworkConfig(hidden=8))
+
+
+def build(config=CONFIG, *, seed=0, envs=4, probe="RememberBit5", sink=None):
+    return Trainer(ProbeVectorEnv(envs, probe=probe), config, seed=seed, sink=sink)
+
+
+def test_it_trains_until_all_steps_are_made_and_reports_each_update():
+    sink = MemorySink()
+    trainer = build(sink=sink)
+    trainer.train()
+    assert (trainer.updates, trainer.steps, trainer.is_finished) == (4, 128, True)
+    assert all(isinstance(event, UpdateCompleted) for event in sink.events)
+    assert [event.report.steps for event in sink.events] == [32, 64, 96, 128]
+
+
+def test_it_stops_when_asked_and_goes_on_after():
+    trainer = build()
+    trainer.train(updates=1)
+    assert trainer.updates == 1
+    trainer.train(should_stop=lambda: trainer.updates == 3)
+    assert trainer.updates == 3
+    trainer.train()
+    assert trainer.is_finished
+
+
+def test_a_rollout_is_an_episode_where_the_environment_says_how_long_that_is():
+    trainer = build(replace(CONFIG, rollout_steps=None))
+    assert trainer.update().rollout.transitions == 4 * 6
+
+
+def test_learning_rate_falls_over_the_run():
+    trainer = build()
+    rates = [trainer.update().policy.learning_rate for _ in range(4)]
+    assert rates[0] == CONFIG.ppo.learning_rate
+    assert rates == sorted(rates, reverse=True)
+    assert rates[-1] > CONFIG.ppo.learning_rate_end
+
+
+def test_the_policy_it_hands_out_no_longer_changes():
+    trainer = build()
+    policy = trainer.policy
+    before = [parameter.clone() for parameter in policy.network.parameters()]
+    trainer.train()
+    after = list(policy.network.parameters())
+    assert all(torch.equal(old, new) for old, new in zip(before, after, strict=True))
+
+
+def test_equal_seeds_train_equally_and_others_do_not():
+    first, again, other = build(), build(), build(seed=1)
+    reports = [trainer.update() for trainer in (first, again, other)]
+    assert reports[0] == reports[1] != reports[2]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"seed": 1}, "checkpoint must have seed 1 as this run does, got 0"),
+        ({"envs": 8}, "checkpoint must have num_envs 8 as this run does, got 4"),
+        ({"probe": "ForbiddenBest"}, "environment must have the policy's layout .*, got layout"),
+        (
+            {"config": replace(CONFIG, ppo=PPOConfig(gamma=0.5))},
+            r"checkpoint must have config.ppo.gamma 0.5 as this run does, got 1.0",
+        ),
+    ],
+)
+def test_a_checkpoint_of_another_run_is_refused(tmp_path, change, message):
+    path = tmp_path / "checkpoint.safetensors"
+    path.write_bytes(build().encode_checkpoint())
+    with pytest.raises(ArtifactError, match=message):
+        build(**change).load_checkpoint(path)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"total_steps": 0}, "total_steps must be at least 1, got 0"),
+        ({"rollout_steps": 0}, "rollout_steps must be at least 1, got 0"),
+    ],
+)
+def test_an_empty_run_is_refused(change, message):
+    with pytest.raises(ConfigError, match=message):
+        TrainerConfig(**change)
