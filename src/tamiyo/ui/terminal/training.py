@@ -1,4 +1,4 @@
-"""TrainingSink: a controller being trained, a line for every twentieth of it and new alarms."""
+"""TrainingSink: a controller being trained, a line for every twentieth of it and every kind of alarm."""
 
 from __future__ import annotations
 
@@ -51,7 +51,8 @@ class TrainingSink:
         self._next_line = 0
         self._returns = _EpisodeMean()
         self._lengths = _EpisodeMean()
-        self._alarms: set[str] = set()
+        self._updates = 0
+        self._alarms: dict[str, tuple[str, int]] = {}
 
     def emit(self, event: Event) -> None:
         """Print the lines an event is worth."""
@@ -61,6 +62,7 @@ class TrainingSink:
             self._show_update(event.report)
         elif isinstance(event, TrainingFinished):
             self.close()
+            self._sum_up_alarms()
             word = "stopped" if event.interrupted else "finished"
             text = f"{word} after {format_count(event.steps)} steps, {event.updates} updates"
             self._print(Text(text, style="bold yellow" if event.interrupted else "bold"))
@@ -126,12 +128,19 @@ class TrainingSink:
         self._print(Text("".join(f"{value:>{width}}" for value, (_, width) in cells)))
 
     def _show_alarms(self, report: UpdateReport) -> None:
-        """Print the alarms that the update before did not have, whatever their numbers."""
-        alarms = {_NUMBER.sub("", alarm): alarm for alarm in report.alarms}
-        for subject, alarm in alarms.items():
+        """Print an alarm the first time, whatever its numbers, and count it from then on."""
+        self._updates += 1
+        for alarm in report.alarms:
+            subject = _NUMBER.sub("", alarm)
             if subject not in self._alarms:
                 self._print(Text(f"{format_count(report.steps):>11}  ! {alarm}", style="yellow"))
-        self._alarms = set(alarms)
+            _, count = self._alarms.get(subject, (alarm, 0))
+            self._alarms[subject] = (alarm, count + 1)
+
+    def _sum_up_alarms(self) -> None:
+        for alarm, count in self._alarms.values():
+            text = f"  ! in {count} of {self._updates} updates, last: {alarm}"
+            self._print(Text(text, style="yellow"))
 
     def _print(self, text: Text) -> None:
         self._console.print(text, soft_wrap=True)

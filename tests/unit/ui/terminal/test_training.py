@@ -75,11 +75,13 @@ def test_alarms_are_told_at_once():
     assert "! entropy of op must stay above 0.1, got 0.05" in shown
 
 
-def test_an_alarm_that_goes_on_is_told_once_until_it_comes_back():
+def test_an_alarm_is_told_once_and_counted_at_the_end():
     texts = ["entropy of op was 0.05, below 0.1", "entropy of op was 0.04, below 0.1"]
-    events = [update(400, alarms=(texts[0],)), update(800, alarms=(texts[1],))]
+    events = [update(400, alarms=(texts[0],)), update(800), update(1200, alarms=(texts[1],))]
     assert show(START, *events).count("!") == 1
-    assert show(START, *events, update(1200), update(1300, alarms=(texts[0],))).count("!") == 2
+    finish = TrainingFinished(updates=3, steps=1200, interrupted=False)
+    last = show(START, *events, finish).splitlines()[-2]
+    assert last == f"  ! in 2 of 3 updates, last: {texts[1]}"
 
 
 def test_the_end_says_how_far_it_came():
