@@ -12,8 +12,14 @@ import torch
 from gymnasium.spaces import Box, MultiDiscrete
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 
-from tamiyo.contracts import ArtifactError, InvariantError, UpdateCompleted
-from tamiyo.environment import SurrogateVectorEnv
+from tamiyo.contracts import (
+    AdaptationCommand,
+    ArtifactError,
+    InvariantError,
+    LifecycleOp,
+    UpdateCompleted,
+)
+from tamiyo.environment import SurrogateVectorEnv, build_tiny_config, solve
 from tamiyo.learning import Normalization, PPOConfig, Trainer, TrainerConfig, load_policy
 from tamiyo.learning.checkpoint import Checkpoint
 from tamiyo.observation import is_allowed
@@ -380,3 +386,62 @@ def test_an_environment_that_breaks_stops_the_training_before_it_learns(settings
         trainer.update()
     pairs = zip(before, trainer.network.parameters(), strict=True)
     assert all(torch.equal(old, new) for old, new in pairs)
+
+
+def test_a_policy_for_three_slots_plays_hosts_of_five():
+    trainer = build_trainer(build_surrogate(slots=3))
+    trainer.update()
+    env = build_surrogate(64, slots=5)
+    other = build_trainer(env)
+    policy = other.policy
+    policy.network.load_state_dict(trainer.policy.network.state_dict())
+    policy.normalizer.load_state_dict(trainer.policy.normalizer.state_dict())
+    observations, info = env.reset(seed=1)
+    state, slots = policy.network.initial_state(64), set()
+    for _ in range(env.episode_length):
+        actions, state = policy.act(
+            observations,
+            info["action_mask_by_op"],
+            state,
+            deterministic=False,
+            generator=torch.Generator().manual_seed(len(slots)),
+        )
+        observations, _, _, _, info = env.step(actions)
+        slots |= set(actions[:, 1].tolist())
+        assert info["action_valid"].all()
+    assert slots == set(range(5))
+
+
+def value_after(trainer, env, **command):
+    """Values in points after three epochs of waiting and a command, ``[N]``."""
+    policy, slot_ids = trainer.policy, env.config.slot_ids
+    observations, info = env.reset(seed=7)
+    state = policy.network.initial_state(env.num_envs)
+    wait = AdaptationCommand(op=LifecycleOp.WAIT)
+    last = AdaptationCommand(slot_id=slot_ids[0], **command)
+    for chosen in (wait, wait, wait, last):
+        _, state = policy.act(
+            observations,
+            info["action_mask_by_op"],
+            state,
+            deterministic=True,
+            generator=torch.Generator(),
+        )
+        action = chosen.to_action(slot_ids)
+        observations, _, _, _, info = env.step(np.tile(action, (env.num_envs, 1)))
+    seen = policy.normalizer.normalize(torch.from_numpy(observations))
+    return trainer._ppo.value_normalizer.denormalize(policy.network.value(seen, state))
+
+
+@pytest.mark.slow
+def test_a_fresh_seed_moves_the_value_of_a_state_by_less_than_it_can_earn():
+    family = build_tiny_config()
+    trainer = Trainer(SurrogateVectorEnv(64, family), TrainerConfig(total_steps=20_000), seed=0)
+    trainer.train()
+    env, most = SurrogateVectorEnv(64, family), solve(family).gain_by_need.max()
+    without = value_after(trainer, env, op=LifecycleOp.WAIT)
+    assert 0.3 * most < without.mean() < most
+    for blueprint in family.blueprints:
+        with_seed = value_after(trainer, env, op=LifecycleOp.GERMINATE, blueprint=blueprint)
+        assert (with_seed - without).abs().max() < most / 2
+        assert not torch.equal(with_seed, without)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from tamiyo.contracts import ConfigError, InvariantError, LifecycleOp
+from tamiyo.contracts import HEADS_USED_BY, ConfigError, InvariantError, LifecycleOp
 from tamiyo.learning.diagnostics import describe_conditional_entropies
 from tamiyo.learning.head_advantages import ClipMode
 from tamiyo.learning.ppo import PPO, Normalization, PPOConfig
@@ -109,7 +109,7 @@ def test_filler_rows_change_nothing():
         network = build_network()
         buffer = collect_rollout(network, steps=12, fillers=True)
         filler = ~buffer.rollout.valid
-        for name in ("rewards", "values", "log_probs", "bootstrap_values"):
+        for name in ("observations", "rewards", "values", "log_probs", "bootstrap_values"):
             getattr(buffer.rollout, name)[filler] = noise
         return learn(network, buffer), copy_parameters(network)
 
@@ -137,6 +137,19 @@ def test_the_same_seed_learns_the_same():
     assert report == again
     assert all(torch.equal(parameters[name], same[name]) for name in parameters)
     assert report != run(1)[0]
+
+
+@pytest.mark.parametrize("clip", ClipMode)
+@pytest.mark.parametrize("op", LifecycleOp, ids=lambda op: op.name)
+def test_an_update_moves_the_heads_that_were_used_and_no_other(op, clip):
+    network = build_network()
+    forbidden = [other for other in LifecycleOp if other not in {LifecycleOp.WAIT, op}]
+    buffer = collect_rollout(network, forbidden_ops=forbidden)
+    report = learn(network, buffer, replace(ENDLESS, clip=clip), entropy_coefficient=0.1)
+    moved = {name for name, head in report.heads.items() if head.gradient_norm > 0}
+    # Where nothing but waiting is legal, even the op has no choice.
+    assert moved == (set() if op == LifecycleOp.WAIT else set(HEADS_USED_BY[op]))
+    assert {name for name, head in report.heads.items() if head.entropy is not None} == moved
 
 
 def test_heads_that_were_never_used_keep_their_own_parameters():

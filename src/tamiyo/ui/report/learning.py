@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from operator import itemgetter
 from statistics import fmean
 from typing import TYPE_CHECKING, Final
 
@@ -19,7 +20,15 @@ if TYPE_CHECKING:
 __all__ = ["LearningCurve", "draw_learning_picture"]
 
 _SIZE_INCHES: Final = (8.0, 4.5)
-_COLORS: Final = (palette.ACCURACY, palette.ROLLBACK, palette.KEPT, palette.BORN, palette.TWIN)
+_COLORS: Final = (
+    palette.ACCURACY,
+    palette.ROLLBACK,
+    palette.KEPT,
+    palette.BORN,
+    palette.TWIN,
+    palette.REMOVED,
+)
+_LABEL_GAP: Final = 0.035  # of the height, so that labels do not lie on each other
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,15 +87,20 @@ def _draw_curves(axes: Axes, curves: Sequence[LearningCurve]) -> None:
         means = [fmean(values) for values in zip(*(run.values for run in runs), strict=True)]
         name = f"{group} ({len(runs)} runs)" if len(runs) > 1 else group
         axes.plot(runs[0].steps, means, color=color, linewidth=2.0, label=name)
-    axes.legend(loc="lower right")
+    axes.legend(loc="lower right", frameon=True, framealpha=0.9, edgecolor="none")
 
 
 def _draw_references(axes: Axes, references: Mapping[str, float]) -> None:
-    for name, value in references.items():
+    bottom, top = axes.get_ylim()
+    top = max([top, *(1.05 * value for value in references.values())])
+    axes.set_ylim(bottom, top)
+    lowest = bottom
+    for name, value in sorted(references.items(), key=itemgetter(1)):
         axes.axhline(value, color=palette.COMMITTED, linewidth=0.9, linestyle=(0, (4, 3)))
+        lowest = max(value, lowest + _LABEL_GAP * (top - bottom))
         axes.annotate(
             f"{name} {value:.2f}",
-            xy=(1.01, value),
+            xy=(1.01, lowest),
             xycoords=("axes fraction", "data"),
             va="center",
             fontsize=8,

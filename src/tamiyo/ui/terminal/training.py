@@ -1,4 +1,4 @@
-"""TrainingSink: a controller being trained, a line for every twentieth of it and every kind of alarm."""
+"""TrainingSink: a controller being trained, a line for every twentieth of it and its alarms."""
 
 from __future__ import annotations
 
