@@ -105,14 +105,14 @@ SETTINGS = (
 def main() -> None:
     """Measure on one thread and print."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--repetitions", type=int, default=5)
-    parser.add_argument("--quick", action="store_true", help="two settings, under a minute")
+    parser.add_argument("--repetitions", type=int, default=3)
+    parser.add_argument("--quick", action="store_true", help="two settings, twice: under a minute")
     parser.add_argument("--json", action="store_true", help="print JSON")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     comparisons = []
-    settings = QUICK if arguments.quick else SETTINGS
-    for comparison in compare_learners(settings, arguments.repetitions):
+    settings, repetitions = (QUICK, 2) if arguments.quick else (SETTINGS, arguments.repetitions)
+    for comparison in compare_learners(settings, repetitions):
         comparisons.append(comparison)
         if not arguments.json:
             _print(comparison)
@@ -179,7 +179,7 @@ def measure_peak_share(setting: Setting) -> dict[str, float]:
         )
 
     update_seconds, product_seconds = [], []
-    for _ in range(8):
+    for _ in range(5):
         trainer.collect()
         update_seconds.append(_time(update))
         product_seconds.extend(_time(lambda: left @ right) for _ in range(4))

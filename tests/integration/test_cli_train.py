@@ -60,6 +60,13 @@ def test_a_probe_is_trained_on_and_judged_by_its_returns(capsys, tmp_path):
     assert "4 paired episodes (seeds 0 to 3)" in out
 
 
+def test_the_large_network_is_one_word(capsys, tmp_path):
+    words = ["train", "--env", "tamiyo/ProbeActionOnly-v0", "--total-steps", "16", "--envs", "2"]
+    assert call(capsys, *words, "--large", "--out", tmp_path / "run")[0] == 0
+    config = json.loads((tmp_path / "run" / "config.json").read_text())
+    assert config["train"]["learner"]["network"]["hidden"] == 512
+
+
 def test_a_finished_training_can_be_resumed_without_harm(capsys, tmp_path):
     call(capsys, *QUICK, "--out", tmp_path / "run")
     before = (tmp_path / "run" / "checkpoint.safetensors").read_bytes()
@@ -75,6 +82,7 @@ def test_a_finished_training_can_be_resumed_without_harm(capsys, tmp_path):
         (["train", "--ppo.clip-range", "2"], "clip_range must be at most 1, got 2.0"),
         (["train", "--resume", "x", "--seed", "3"], "--resume must stand alone (but for --json)"),
         (["train", "--resume", "nowhere"], "run folder must hold the config.json of a run"),
+        (["train", "--large", "--network.layers", "2"], "--large must stand without sizes of"),
         (["evaluate"], "must be given either the folder of a training, or --network with --task"),
         (["evaluate", "runs/x", "--task", "digits-cnn"], "got run runs/x, task digits-cnn"),
         (["evaluate", "nowhere"], "run folder must hold the config.json of a run, got nowhere"),

@@ -92,7 +92,7 @@ def build_tagged(mode):
 @pytest.fixture(scope="module", params=list(AutoresetMode), ids=lambda mode: mode.name)
 def tagged(request):
     """A trainer whose second rollout begins inside episodes of unequal lengths."""
-    trainer = build_trainer(build_tagged(request.param), PLAIN)
+    trainer = build_trainer(build_tagged(request.param), PLAIN, check_invariants=True)
     trainer.update()
     trainer.collect()
     return trainer
@@ -153,6 +153,22 @@ def test_the_ratio_is_one_for_episodes_of_unequal_lengths(tagged):
     assert (find_ratios(tagged) - 1).abs().max() < 1e-5
 
 
+def test_memory_is_carried_over_a_cut():
+    trainer = build_trainer()
+    trainer.collect()
+    last = {name: part[-1].clone() for name, part in vars(trainer.buffer.rollout).items()}
+    acted = trainer.network.act(
+        last["observations"],
+        last["masks"],
+        last["states"],
+        deterministic=True,
+        generator=torch.Generator(),
+    )
+    trainer.collect()
+    assert acted.state.any()
+    torch.testing.assert_close(trainer.buffer.rollout.states[0], acted.state)
+
+
 def test_nothing_is_learned_from_filler_rows():
     trainer = build_trainer(build_tagged(AutoresetMode.NEXT_STEP), PLAIN)
     trainer.collect()
@@ -186,6 +202,8 @@ def test_either_layout_goes_through_a_whole_round(tmp_path, telemetry):
     size, version = (153, "growth-1/39+26") if telemetry else (101, "growth-1/39")
     assert trainer.buffer.rollout.observations.shape == (13, 4, size)
     assert report.policy.optimizer_steps > 0
+    assert report.heads["blueprint"].conditional_entropy["GERMINATE"] > 0.9
+    assert report.alarms == ()
     assert report.rollout.transitions == report.advantages.count == trainer.steps == 13 * 4
     (tmp_path / "file").write_bytes(trainer.encode_checkpoint())
     assert load_policy(tmp_path / "file").specs.observation.version == version
@@ -326,6 +344,26 @@ def test_a_stopped_training_goes_on_as_if_it_had_not_been_stopped(tmp_path, conf
     assert parts.events == whole.events
 
 
+def test_without_a_state_of_the_environment_episodes_begin_anew(tmp_path):
+    env = build_tagged(AutoresetMode.NEXT_STEP)
+    first, second = (build_trainer(env, PLAIN) for _ in range(2))
+    first.train(updates=2)
+    (tmp_path / "file").write_bytes(first.encode_checkpoint())
+    second.load_checkpoint(tmp_path / "file")
+    assert (second.updates, second.steps) == (2, first.steps)
+    pairs = zip(first.network.parameters(), second.network.parameters(), strict=True)
+    assert all(torch.equal(old, new) for old, new in pairs)
+    second.update()
+    assert second.buffer.rollout.episode_starts[0].all()
+    assert not second.buffer.rollout.states[0].any()
+
+
+def test_an_update_that_went_wild_raises_its_alarms():
+    wild = PPOConfig(learning_rate=0.3, target_kl=float("inf"), inner_epochs=8)
+    report = build_trainer(config=replace(CONFIG, ppo=wild)).update()
+    assert any(alarm.startswith("divergence of the policy was") for alarm in report.alarms)
+
+
 def test_a_checkpoint_cut_short_anywhere_is_refused(tmp_path):
     content = build_trainer().encode_checkpoint()
     for length in (0, 7, 8, 100, len(content) // 2, len(content) - 1):
@@ -373,7 +411,7 @@ class Broken(Tagged):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"reward": float("nan")}, "loss and gradient must be finite, got"),
+        ({"reward": float("nan")}, r"returns must be finite, got \[nan"),
         ({"choices": 0}, r"head_1 must take a legal choice, got .* legal choices \[\]"),
     ],
     ids=str,
@@ -398,13 +436,14 @@ def test_a_policy_for_three_slots_plays_hosts_of_five():
     policy.normalizer.load_state_dict(trainer.policy.normalizer.state_dict())
     observations, info = env.reset(seed=1)
     state, slots = policy.network.initial_state(64), set()
+    generator = torch.Generator().manual_seed(0)
     for _ in range(env.episode_length):
         actions, state = policy.act(
             observations,
             info["action_mask_by_op"],
             state,
             deterministic=False,
-            generator=torch.Generator().manual_seed(len(slots)),
+            generator=generator,
         )
         observations, _, _, _, info = env.step(actions)
         slots |= set(actions[:, 1].tolist())

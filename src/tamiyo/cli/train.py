@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,6 +13,7 @@ from tyro.conf import arg
 
 from tamiyo.cli.flags import read_flags
 from tamiyo.contracts import ConfigError
+from tamiyo.policy import NetworkConfig
 from tamiyo.recipes import (
     StopRequest,
     TrainConfig,
@@ -32,7 +33,7 @@ __all__ = ["TrainArguments", "run"]
 
 _EXAMPLES = """\
   tamiyo train --env surrogate --seed 0
-  tamiyo train --env surrogate --ppo.inner-epochs 8 --network.hidden 512 --network.slot-hidden 128
+  tamiyo train --env surrogate --ppo.inner-epochs 8 --network.hidden 128
   tamiyo train --env surrogate --surrogate.noise-points 1.0 --total-steps 100000 --out runs/noisy
   tamiyo train --env tamiyo/CartPoleNoVelocity-v0 --envs 16 --total-steps 50000
   tamiyo train --resume runs/train-surrogate-0  (goes on where Ctrl-C stopped it)"""
@@ -46,6 +47,7 @@ class TrainArguments:
         run: Everything that decides the training.
         out: Folder for its files; ``runs/train-ENV-SEED`` if not given.
         overwrite: Replace an earlier run in that folder.
+        large: Use the large network, 512 features in trunk and memory.
         resume: Folder of a training that was stopped, to go on with; every other setting is read
             from it.
         json: Print one JSON object and nothing else.
@@ -54,6 +56,7 @@ class TrainArguments:
     run: Annotated[TrainConfig, arg(name="")] = field(default_factory=TrainConfig)
     out: Path | None = None
     overwrite: bool = False
+    large: bool = False
     resume: Path | None = None
     json: bool = False
 
@@ -77,13 +80,28 @@ def run(words: Sequence[str]) -> None:
         else:
             name = f"train-{arguments.run.env.rsplit('/')[-1]}-{arguments.run.seed}"
             trained = train_controller(
-                arguments.run,
+                _choose_network(arguments),
                 arguments.out or Path("runs") / name,
                 overwrite=arguments.overwrite,
                 sink=shown,
                 should_stop=stop,
             )
     _report(trained, console, as_json=arguments.json)
+
+
+def _choose_network(arguments: TrainArguments) -> TrainConfig:
+    """Return the run with the large network if it is asked for.
+
+    Raises:
+        ConfigError: If sizes of its own are asked for as well.
+    """
+    learner = arguments.run.learner
+    if not arguments.large:
+        return arguments.run
+    if learner.network != NetworkConfig():
+        message = f"--large must stand without sizes of the network, got {learner.network}"
+        raise ConfigError(message)
+    return replace(arguments.run, learner=replace(learner, network=NetworkConfig.large()))
 
 
 def _report(trained: TrainResult, console: Console, *, as_json: bool) -> None:

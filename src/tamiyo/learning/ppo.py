@@ -198,8 +198,8 @@ class PPO:
 
         Raises:
             ConfigError: If the rollout is not finished, or has fewer environments than minibatches.
-            InvariantError: If a loss or gradient is not finite, the optimizer never stepped, or
-                (only when the buffer is told to check) the rows do not belong together.
+            InvariantError: If a return, loss or gradient is not finite, the optimizer never
+                stepped, or (only when the buffer is told to check) the rows do not belong together.
         """
         rollout = buffer.rollout
         if buffer.check_invariants:
@@ -265,6 +265,10 @@ class PPO:
             rollout.rewards, values, **ends, gamma=config.gamma, gae_lambda=config.gae_lambda
         )
         _, earned = compute_gae(rollout.rewards, values, **ends, gamma=config.gamma, gae_lambda=1.0)
+        finite = returns.isfinite()  # asked before they rescale the critic
+        if not finite.all():
+            message = f"returns must be finite, got {returns[~finite][:3].tolist()}"
+            raise InvariantError(message)
         if config.normalization == Normalization.VALUES:
             output = self._network.critic[-1]
             assert isinstance(output, nn.Linear)

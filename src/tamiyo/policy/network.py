@@ -44,6 +44,11 @@ class NetworkConfig:
     layers: int = 1
     longest_span: int | None = None
 
+    @classmethod
+    def large(cls) -> Self:
+        """Return the size for machines with an accelerator: 512 features in trunk and memory."""
+        return cls(hidden=512, slot_hidden=128)
+
     def __post_init__(self) -> None:
         """Refuse an empty layer.
 

@@ -139,13 +139,17 @@ def test_the_same_seed_learns_the_same():
     assert report != run(1)[0]
 
 
-@pytest.mark.parametrize("clip", ClipMode)
+@pytest.mark.parametrize(
+    ("clip", "entropy_coefficient"),
+    [(ClipMode.JOINT, 0.0), (ClipMode.PER_HEAD, 0.0), (ClipMode.JOINT, 0.1)],
+)
 @pytest.mark.parametrize("op", LifecycleOp, ids=lambda op: op.name)
-def test_an_update_moves_the_heads_that_were_used_and_no_other(op, clip):
+def test_an_update_moves_the_heads_that_were_used_and_no_other(op, clip, entropy_coefficient):
     network = build_network()
     forbidden = [other for other in LifecycleOp if other not in {LifecycleOp.WAIT, op}]
     buffer = collect_rollout(network, forbidden_ops=forbidden)
-    report = learn(network, buffer, replace(ENDLESS, clip=clip), entropy_coefficient=0.1)
+    config = replace(ENDLESS, clip=clip)
+    report = learn(network, buffer, config, entropy_coefficient=entropy_coefficient)
     moved = {name for name, head in report.heads.items() if head.gradient_norm > 0}
     # Where nothing but waiting is legal, even the op has no choice.
     assert moved == (set() if op == LifecycleOp.WAIT else set(HEADS_USED_BY[op]))
@@ -214,23 +218,23 @@ def test_the_entropy_bonus_undecides_used_heads():
     assert first < second <= before + 0.05
 
 
-@pytest.mark.parametrize("name", ["rewards", "values", "log_probs"])
-def test_numbers_that_are_not_finite_are_refused(name):
+@pytest.mark.parametrize(
+    ("name", "rule"),
+    [
+        ("rewards", r"returns must be finite, got \[nan"),
+        ("values", r"returns must be finite, got \[nan"),
+        ("log_probs", r"gradient must be finite, got .*'policy_loss': nan.* \d+ .*\['encoder"),
+    ],
+)
+def test_numbers_that_are_not_finite_are_refused_before_they_are_learned_from(name, rule):
     network = build_network()
     buffer = collect_rollout(network, end_probability=0.0)
     getattr(buffer.rollout, name)[3, 2] = float("nan")
+    config = replace(ENDLESS, normalization=Normalization.NONE if name == "log_probs" else "values")
     before = copy_parameters(network)
-    with pytest.raises(InvariantError, match=r"loss and gradient must be finite, got .*nan"):
-        learn(network, buffer)
+    with pytest.raises(InvariantError, match=rule):
+        learn(network, buffer, config)
     assert all(torch.equal(value, before[name]) for name, value in copy_parameters(network).items())
-
-
-def test_the_refusal_names_losses_and_gradients():
-    network = build_network()
-    buffer = collect_rollout(network)
-    buffer.rollout.rewards[3, 2] = float("inf")
-    with pytest.raises(InvariantError, match=r"'value_loss': inf.* \d+ parameters \['encoder"):
-        learn(network, buffer)
 
 
 def test_an_update_that_never_steps_is_refused():
@@ -299,12 +303,15 @@ def test_settings_outside_their_range_are_refused(name, value, rule):
 
 
 def test_learning_rate_and_entropy_coefficient_go_from_start_to_end():
-    config = PPOConfig()
-    assert config.anneal(0.0) == (config.learning_rate, config.entropy_coefficient)
-    assert config.anneal(1.0) == pytest.approx(
-        (config.learning_rate_end, config.entropy_coefficient_end)
+    config = PPOConfig(
+        learning_rate=1e-3,
+        learning_rate_end=1e-4,
+        entropy_coefficient=0.2,
+        entropy_coefficient_end=0.0,
     )
-    assert config.anneal(0.5)[0] == pytest.approx(5.5e-4)
+    assert config.anneal(0.0) == (1e-3, 0.2)
+    assert config.anneal(0.5) == pytest.approx((5.5e-4, 0.1))
+    assert config.anneal(1.0) == pytest.approx((1e-4, 0.0))
 
 
 def test_more_minibatches_than_environments_are_refused():

@@ -90,7 +90,7 @@ class SurrogateConfig:
         if self.reward not in set(RewardKind):
             message = f"reward must be {' or '.join(RewardKind)}, got {self.reward!r}"
             raise ConfigError(message)
-        _ = self.task
+        _ = self.task  # it refuses epochs that do not fit
 
     @property
     def slot_ids(self) -> tuple[str, ...]:

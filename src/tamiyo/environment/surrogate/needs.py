@@ -73,7 +73,7 @@ class Need:
         plateau: Control accuracy the host alone tends to, points.
         descent_epochs: Epochs in which it covers 63 % of the way there.
         gap: Training accuracy less control accuracy in the end, points.
-        loss_offset: Control loss beyond what the accuracy suggests, nats.
+        loss_offset: Relative excess of the losses over what the accuracy suggests.
         worth: What each kind of seed adds to the accuracy in a slot of weight 1, points; kinds that
             are not named add nothing.
         slot_weights: Weight of each slot, in the order of the slot head, repeated for more slots.

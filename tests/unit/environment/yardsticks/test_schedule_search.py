@@ -73,3 +73,12 @@ def test_where_one_plan_is_right_for_all_the_search_finds_about_the_bound():
 def test_the_same_seed_finds_the_same_schedule():
     found = [search_schedule(ONE_NEED, tries=24, generations=2, seed=7) for _ in range(2)]
     assert all((vars(found[0])[name] == array).all() for name, array in vars(found[1]).items())
+
+
+@pytest.mark.slow
+def test_the_best_schedule_leaves_two_fifths_of_the_bound_to_those_who_watch():
+    best = search_schedule(CONFIG, seed=0)
+    env = SurrogateVectorEnv(512, CONFIG)
+    env.reset(seed=10_000_000)
+    gain = play_schedules(CONFIG, best.take(np.zeros(512, np.int64)), env.world.draws).mean()
+    assert 0.4 < gain / compute_clairvoyant(CONFIG, env.world.draws).gain.mean() < 0.6
