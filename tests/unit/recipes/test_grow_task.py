@@ -138,6 +138,6 @@ def test_a_run_that_breaks_has_no_result(tmp_path):
     with pytest.raises(InvariantError, match="on fire"):
         grow_task(build_growing_config(tmp_path), out, sink=BrokenSink())
     assert not (out / "result.json").exists()
-    assert list((out / "export").iterdir()) == []
+    assert not (out / "export").exists()
     with pytest.raises(ArtifactError, match=r"growth\.json must be a readable file"):
         load_network(out)
