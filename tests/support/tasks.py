@@ -203,15 +203,19 @@ def lead(model, *, learning_rate=1e-2, seed_factor=1.0):
 
 def make_population(environments, *, lifecycle=EAGER, host=build_tiny_host, sink=None):
     """Several environments of the tiny task."""
+    data = build_tiny_data()
     return SequentialPopulation(
-        TINY,
-        build_tiny_data(),
-        SLOTS,
-        lambda: build_task_trainee(host(), TINY),
-        engine=EngineConfig(lifecycle=lifecycle),
-        run_seed=0,
-        environments=environments,
-        sink=sink or NullSink(),
+        [
+            make_member(
+                host,
+                lifecycle=lifecycle,
+                environment=environment,
+                sink=sink,
+                data=data,
+                check_invariants=False,
+            )
+            for environment in environments
+        ]
     )
 
 

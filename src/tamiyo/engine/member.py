@@ -36,10 +36,12 @@ from tamiyo.engine.governor import Governor
 from tamiyo.engine.optimizers import GrowingOptimizer
 from tamiyo.engine.work import WorkCounter
 from tamiyo.model import (
+    Fossil,
     TamiyoModel,
     attach,
     call_host,
     drawing_from,
+    list_fossils,
     preserving_buffers,
 )
 
@@ -80,6 +82,7 @@ class FinalResult:
         parameters: Its trainable parameters.
         contributions: Seed id of each fossil to the difference it makes on the test split, on the
             control split where there is no other.
+        fossils: What was committed, in the order of the slots.
     """
 
     control_accuracy: float
@@ -87,6 +90,7 @@ class FinalResult:
     test_loss: float | None
     parameters: int
     contributions: Mapping[str, PairedDifference]
+    fossils: tuple[Fossil, ...]
 
 
 class Member:
@@ -102,6 +106,16 @@ class Member:
         run_seed: Seed of the run.
         environment: Index in the population; with ``run_seed`` it decides every random draw.
         sink: Where events go.
+
+    Attributes:
+        environment: Its index.
+        data: What it is trained on.
+        generators: Every generator it draws from, by purpose.
+        trainee: The host and its optimizer.
+        model: The host with its slots.
+        optimizer: What leads the trainee's optimizer through growth.
+        work: Counts multiply-adds.
+        initial: The report of the untrained host.
 
     Raises:
         ConfigError: If the host does not fit the task's classes, or alone exceeds the budget.
@@ -121,20 +135,20 @@ class Member:
     ) -> None:
         self.environment = environment
         self._config = config
-        self._data = data
+        self.data = data
         self._sink = sink
         self._check_invariants = engine.check_invariants
-        self._generators = {
+        self.generators = {
             purpose: torch.Generator().manual_seed(derive_seed(run_seed, environment, purpose))
             for purpose in ("host", "seeds", "data", "layers", "shadow")
         }
-        with drawing_from(self._generators["host"]):
-            self._trainee = build()
+        with drawing_from(self.generators["host"]):
+            self.trainee = build()
         self.model = attach(
-            self._trainee.network,
+            self.trainee.network,
             slots,
             data.example,
-            generator=self._generators["seeds"],
+            generator=self.generators["seeds"],
             config=engine.lifecycle,
             max_parameters=engine.max_parameters,
             sink=sink,
@@ -142,7 +156,7 @@ class Member:
         )
         _check_classes(self.model, data, config)
         self.optimizer = GrowingOptimizer(
-            self.model, self._trainee.optimizer, seed_factor=engine.seed_learning_rate_factor
+            self.model, self.trainee.optimizer, seed_factor=engine.seed_learning_rate_factor
         )
         self.work = WorkCounter()
         self._governor = Governor(engine.governor, initial_loss=config.initial_loss)
@@ -166,14 +180,57 @@ class Member:
             command: What the controller decided, an illegal one becomes WAIT; ``None`` when there
                 was nothing to decide, as in the closing epochs.
         """
+        refusal = self.begin_epoch(command)
+        self.optimizer.sync()
+        if self._check_invariants:
+            self.optimizer.check_membership()
+        trained = train_epoch(
+            self.model,
+            self.trainee.optimizer,
+            self.data.train_batches(self.generators["data"]),
+            objective=self.data.objective,
+            layers=self.generators["layers"],
+            shadow=self.generators["shadow"],
+            work=self.work,
+        )
+        return self.finish_epoch(trained, self._validate(), refusal)
+
+    def begin_epoch(self, command: AdaptationCommand | None) -> str | None:
+        """Carry out a command and let time pass: the first part of :meth:`step`.
+
+        Args:
+            command: As for :meth:`step`.
+
+        Returns:
+            Why the command was refused; ``None`` if it was carried out or there was none.
+        """
         refusal = None if command is None else self._apply(command)
         self.model.tick()
-        measured = self._train_and_validate()
+        self.trainee.begin_epoch(self.model.epoch)
+        return refusal
+
+    def finish_epoch(
+        self, trained: TrainingResult, validation: Validation, refusal: str | None
+    ) -> StepResult:
+        """Judge an epoch and report it: the last part of :meth:`step`.
+
+        A diverged epoch is rolled back and validated again.
+
+        Args:
+            trained: What training gave.
+            validation: What the control split says after it.
+            refusal: What :meth:`begin_epoch` returned.
+        """
+        measured = self._conclude(trained, validation)
         host = self.model.report()
         if self._check_invariants:
             _check_stages(host)
         self._sink.emit(EpochCompleted(environment=self.environment, measured=measured, host=host))
         return StepResult(measured=measured, host=host, refusal=refusal)
+
+    def describe_start(self) -> StepResult:
+        """Describe the untrained host as if a step had led to it."""
+        return StepResult(measured=self.initial, host=self.model.report(), refusal=None)
 
     def begin_closing(self) -> None:
         """Send every uncommitted seed on its way out: the last decision has been made."""
@@ -181,7 +238,7 @@ class Member:
 
     def judge(self) -> FinalResult:
         """Judge the committed network, for the final report only."""
-        data, scale = self._data, self._config.metric
+        data, scale = self.data, self._config.metric
         control, contributions = measure_fossils(self.model, data.control, data.objective, scale)
         test = None
         if data.test is not None:
@@ -192,6 +249,7 @@ class Member:
             test_loss=None if test is None else test.loss,
             parameters=self.model.count_parameters(committed_only=True),
             contributions=contributions,
+            fossils=list_fossils(self.model),
         )
 
     def _apply(self, command: AdaptationCommand) -> str | None:
@@ -212,21 +270,7 @@ class Member:
             raise InvariantError(message)
         return refusal
 
-    def _train_and_validate(self) -> EpochReport:
-        self._trainee.begin_epoch(self.model.epoch)
-        self.optimizer.sync()
-        if self._check_invariants:
-            self.optimizer.check_membership()
-        trained = train_epoch(
-            self.model,
-            self._trainee.optimizer,
-            self._data.train_batches(self._generators["data"]),
-            objective=self._data.objective,
-            layers=self._generators["layers"],
-            shadow=self._generators["shadow"],
-            work=self.work,
-        )
-        validation = self._validate()
+    def _conclude(self, trained: TrainingResult, validation: Validation) -> EpochReport:
         reason = self._find_divergence(trained, validation)
         if reason is not None:
             self._roll_back(reason)
@@ -237,11 +281,11 @@ class Member:
             collect_measurements(trained.gradients, validation),
             control_accuracy=validation.main.accuracy,
         )
-        self._trainee.finish_epoch(validation.main.loss)
+        self.trainee.finish_epoch(validation.main.loss)
         return self._report(trained, validation, rolled_back=reason)
 
     def _validate(self) -> Validation:
-        return validate(self.model, self._data.control, self._data.objective, self._config.metric)
+        return validate(self.model, self.data.control, self.data.objective, self._config.metric)
 
     def _find_divergence(self, trained: TrainingResult, validation: Validation) -> str | None:
         accuracy = validation.main.accuracy

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from tamiyo.engine.member import FinalResult, Member, StepResult
-
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Sequence
 
-    from tamiyo.contracts import AdaptationCommand, EventSink, TaskConfig
-    from tamiyo.engine.config import EngineConfig
-    from tamiyo.engine.trainee import Trainee
-    from tamiyo.tasks import TrainingData
+    from tamiyo.contracts import AdaptationCommand
+    from tamiyo.engine.member import FinalResult, Member, StepResult
 
 __all__ = ["Population", "SequentialPopulation"]
 
 
 class Population(Protocol):
-    """What every executor offers; environment e gives the same bytes whatever runs beside it."""
+    """What every executor offers; an environment gives the same bytes whatever runs beside it."""
+
+    @property
+    def initial(self) -> Sequence[StepResult]:
+        """What every environment was before its first step."""
 
     def step(self, commands: Sequence[AdaptationCommand | None]) -> list[StepResult]:
         """Carry out one command per environment and train each for one epoch."""
@@ -29,6 +29,9 @@ class Population(Protocol):
     def judge(self) -> list[FinalResult]:
         """Judge every committed network."""
 
+    def close(self) -> None:
+        """Give back what the population holds outside this process; it cannot step any more."""
+
 
 class SequentialPopulation:
     """Trains one environment after the other.
@@ -36,41 +39,12 @@ class SequentialPopulation:
     It works for every host and is the oracle of faster executors.
 
     Args:
-        config: The task.
-        data: The task's data, shared by all environments.
-        slots: Slot id to module path, or paths alone.
-        build: Builds one host and its optimizer.
-        engine: How to train.
-        run_seed: Seed of the run.
-        environments: Indices of the environments; with ``run_seed`` they decide every random draw.
-        sink: Where events go.
+        members: The environments.
     """
 
-    def __init__(
-        self,
-        config: TaskConfig,
-        data: TrainingData,
-        slots: Mapping[str, str] | Sequence[str],
-        build: Callable[[], Trainee],
-        *,
-        engine: EngineConfig,
-        run_seed: int,
-        environments: Sequence[int],
-        sink: EventSink,
-    ) -> None:
-        self.members = [
-            Member(
-                config,
-                data,
-                slots,
-                build,
-                engine=engine,
-                run_seed=run_seed,
-                environment=environment,
-                sink=sink,
-            )
-            for environment in environments
-        ]
+    def __init__(self, members: Sequence[Member]) -> None:
+        self.members = list(members)
+        self.initial = [member.describe_start() for member in self.members]
 
     def step(self, commands: Sequence[AdaptationCommand | None]) -> list[StepResult]:
         """Carry out one command per environment and train each for one epoch."""
@@ -86,3 +60,6 @@ class SequentialPopulation:
     def judge(self) -> list[FinalResult]:
         """Judge every committed network."""
         return [member.judge() for member in self.members]
+
+    def close(self) -> None:
+        """Do nothing: all of it lives in this process."""

@@ -79,7 +79,7 @@ def test_an_incubating_seed_leaves_the_generators_of_the_host_alone(purpose):
     for command in (germinate(), act(LifecycleOp.ADVANCE), WAIT):
         alone.step(WAIT)
         grown.step(command)
-    states = [member._generators[purpose].get_state() for member in (alone, grown)]
+    states = [member.generators[purpose].get_state() for member in (alone, grown)]
     assert torch.equal(*states)
 
 

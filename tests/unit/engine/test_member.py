@@ -109,9 +109,9 @@ def test_an_illegal_command_becomes_wait_and_changes_nothing(command):
 def test_an_illegal_command_draws_from_no_generator():
     member = make_member()
     member.step(germinate("r0c0"))
-    before = {name: g.get_state() for name, g in member._generators.items()}
+    before = {name: g.get_state() for name, g in member.generators.items()}
     assert not member.model.apply_command(germinate("r0c0")).executed
-    for name, generator in member._generators.items():
+    for name, generator in member.generators.items():
         assert torch.equal(generator.get_state(), before[name])
 
 
@@ -215,7 +215,7 @@ def test_at_the_end_of_closing_the_network_is_the_committed_one(closing_epochs):
 
 def test_judging_an_interrupted_member_switches_live_seeds_off():
     member = grow_everything()
-    test = member._data.test
+    test = member.data.test
     final = member.judge()
     committed, worth = measure_fossils(member.model, test, CLASSIFICATION, ACCURACY)
     assert (final.test_accuracy, final.test_loss) == (committed.accuracy, committed.loss)

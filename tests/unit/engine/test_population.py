@@ -84,7 +84,7 @@ def test_the_same_seed_gives_the_same_bytes(lifecycle):
 def test_another_run_or_environment_draws_other_numbers(other):
     one, two = make_member(build_noisy_host), make_member(build_noisy_host, **other)
     assert one.initial.control_loss != two.initial.control_loss
-    assert not torch.equal(one._generators["data"].get_state(), two._generators["data"].get_state())
+    assert not torch.equal(one.generators["data"].get_state(), two.generators["data"].get_state())
 
 
 def test_the_global_generators_are_untouched_by_a_whole_run():
