@@ -26,12 +26,18 @@ if TYPE_CHECKING:
     from tamiyo.tasks import Batches, Objective
 
 __all__ = [
+    "FossilPlan",
     "SplitResult",
     "Validation",
+    "ValidationPlan",
     "collect_measurements",
     "compute_paired_difference",
+    "conclude_fossils",
+    "conclude_validation",
     "evaluate_variants",
     "measure_fossils",
+    "plan_fossils",
+    "plan_validation",
     "validate",
 ]
 
@@ -82,14 +88,66 @@ class Validation:
     interactions: tuple[InteractionReport, ...]
 
 
+@dataclass(frozen=True, kw_only=True)
+class ValidationPlan:
+    """The variants of a network that a validation looks at.
+
+    Attributes:
+        live: Slots with a live seed.
+        off_sets: Sets of live seeds to switch off, the empty one first.
+        shadows: Slots with an incubating seed.
+        variants: Slot id to weights for each off-set, then with each incubating seed on.
+    """
+
+    live: tuple[str, ...]
+    off_sets: tuple[frozenset[str], ...]
+    shadows: tuple[str, ...]
+    variants: tuple[Overrides, ...]
+
+
+def plan_validation(model: TamiyoModel) -> ValidationPlan:
+    """Plan what to look at: as it is; each live seed off; each pair off; all off; shadows on."""
+    live = tuple(
+        slot_id
+        for slot_id, slot in model.slots.items()
+        if slot.weights and slot.stage in LIVE_STAGES
+    )
+    subsets = {frozenset(off) for size in (0, 1, 2, len(live)) for off in combinations(live, size)}
+    off_sets = sorted(subsets, key=lambda off: (len(off), sorted(off)))
+    shadows = model.shadow_overrides()
+    variants: list[Overrides] = [dict.fromkeys(off, ()) for off in off_sets]
+    variants += [{slot_id: weights} for slot_id, weights in shadows.items()]
+    return ValidationPlan(
+        live=live, off_sets=tuple(off_sets), shadows=tuple(shadows), variants=tuple(variants)
+    )
+
+
+def conclude_validation(plan: ValidationPlan, results: Sequence[SplitResult]) -> Validation:
+    """Draw from the results of a plan's variants, in their order, what they say about seeds."""
+    without = dict(zip(plan.off_sets, results, strict=False))
+    main = without[frozenset()]
+    return Validation(
+        main=main,
+        committed=without[frozenset(plan.live)],
+        contributions={
+            slot_id: compute_paired_difference(main, without[frozenset({slot_id})])
+            for slot_id in plan.live
+        },
+        shadow_gains={
+            slot_id: compute_paired_difference(result, main)
+            for slot_id, result in zip(plan.shadows, results[len(plan.off_sets) :], strict=True)
+        },
+        interactions=_compute_interactions(without, plan.live),
+    )
+
+
 def validate(
     model: TamiyoModel, batches: Batches, objective: Objective, scale: MetricScale
 ) -> Validation:
     """Validate a network and its counterfactuals in one pass over the split.
 
-    The variants are: as it is; each live seed off; each pair off; all off; each incubating seed
-    on. They share every computation up to the first slot in which they differ, where the host can
-    be cut.
+    The variants are those of :func:`plan_validation`. They share every computation up to the first
+    slot in which they differ, where the host can be cut.
 
     Args:
         model: The model; evaluated in evaluation mode and put back into its mode.
@@ -97,32 +155,49 @@ def validate(
         objective: What outputs are judged by.
         scale: How the metric becomes points.
     """
-    live = [
-        slot_id
-        for slot_id, slot in model.slots.items()
-        if slot.weights and slot.stage in LIVE_STAGES
-    ]
-    subsets = {frozenset(off) for size in (0, 1, 2, len(live)) for off in combinations(live, size)}
-    off_sets = sorted(subsets, key=lambda off: (len(off), sorted(off)))
-    shadows = model.shadow_overrides()
-    variants: list[Overrides] = [dict.fromkeys(off, ()) for off in off_sets]
-    variants += [{slot_id: weights} for slot_id, weights in shadows.items()]
-    results = evaluate_variants(model, batches, objective, scale, variants)
-    without = dict(zip(off_sets, results, strict=False))
-    main = without[frozenset()]
-    return Validation(
-        main=main,
-        committed=without[frozenset(live)],
-        contributions={
-            slot_id: compute_paired_difference(main, without[frozenset({slot_id})])
-            for slot_id in live
-        },
-        shadow_gains={
-            slot_id: compute_paired_difference(result, main)
-            for slot_id, result in zip(shadows, results[len(off_sets) :], strict=True)
-        },
-        interactions=_compute_interactions(without, live),
+    plan = plan_validation(model)
+    return conclude_validation(
+        plan, evaluate_variants(model, batches, objective, scale, plan.variants)
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class FossilPlan:
+    """The variants of a committed network that its judgement looks at.
+
+    Attributes:
+        seed_ids: Its fossils.
+        variants: Slot id to weights for the committed network, then without each fossil.
+    """
+
+    seed_ids: tuple[str, ...]
+    variants: tuple[Overrides, ...]
+
+
+def plan_fossils(model: TamiyoModel) -> FossilPlan:
+    """Plan what to look at: the committed network, and that without each of its fossils."""
+    uncommitted: Overrides = {
+        slot_id: () for slot_id, slot in model.slots.items() if slot.stage in LIVE_STAGES
+    }
+    fossils = {
+        slot.seed.seed_id: slot_id
+        for slot_id, slot in model.slots.items()
+        if slot.seed is not None and slot.seed.stage == SeedStage.FOSSILIZED
+    }
+    without = ({**uncommitted, slot_id: ()} for slot_id in fossils.values())
+    return FossilPlan(seed_ids=tuple(fossils), variants=(uncommitted, *without))
+
+
+def conclude_fossils(
+    plan: FossilPlan, results: Sequence[SplitResult]
+) -> tuple[SplitResult, dict[str, PairedDifference]]:
+    """Return the committed network's result, and seed id to the difference that fossil makes."""
+    committed, *without = results
+    worth = {
+        seed_id: compute_paired_difference(committed, result)
+        for seed_id, result in zip(plan.seed_ids, without, strict=True)
+    }
+    return committed, worth
 
 
 def measure_fossils(
@@ -139,21 +214,10 @@ def measure_fossils(
     Returns:
         The committed network's result, and seed id to the difference that fossil makes.
     """
-    uncommitted: Overrides = {
-        slot_id: () for slot_id, slot in model.slots.items() if slot.stage in LIVE_STAGES
-    }
-    fossils = {
-        slot.seed.seed_id: slot_id
-        for slot_id, slot in model.slots.items()
-        if slot.seed is not None and slot.seed.stage == SeedStage.FOSSILIZED
-    }
-    variants = [uncommitted, *({**uncommitted, slot_id: ()} for slot_id in fossils.values())]
-    committed, *without = evaluate_variants(model, batches, objective, scale, variants)
-    worth = {
-        seed_id: compute_paired_difference(committed, result)
-        for seed_id, result in zip(fossils, without, strict=True)
-    }
-    return committed, worth
+    plan = plan_fossils(model)
+    return conclude_fossils(
+        plan, evaluate_variants(model, batches, objective, scale, plan.variants)
+    )
 
 
 def evaluate_variants(

@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 __all__ = [
     "GradientReading",
     "TrainingResult",
+    "backpropagate",
     "read_gradients",
+    "read_norms",
     "train_epoch",
 ]
 
@@ -97,14 +99,38 @@ def train_epoch(
 
             def step(inputs: Any = inputs, targets: Any = targets) -> None:  # noqa: ANN401  # the user's
                 optimizer.zero_grad()
-                epoch.add(*_backward(model, inputs, targets, objective), targets)
-                _shadow_backward(
-                    model, inputs, targets, epoch.features, objective=objective, generator=shadow
-                )
+                epoch.add(*backpropagate(model, inputs, targets, objective, shadow), targets)
                 optimizer.step()
 
             work.run_step(model, count_samples(targets), step)
     return epoch.finish(read_gradients(model))
+
+
+def backpropagate(
+    model: TamiyoModel,
+    inputs: object,
+    targets: object,
+    objective: Objective,
+    shadow: torch.Generator,
+) -> tuple[Tensor, object]:
+    """Add the gradients of one batch: of the network's loss, and of incubating seeds' shadow loss.
+
+    Args:
+        model: The model, in training mode.
+        inputs: What the host is called with.
+        targets: What its outputs should be.
+        objective: What it is trained for.
+        shadow: Owned generator for shadow passes.
+
+    Returns:
+        ``(loss, outputs)`` of the network as it is.
+
+    Raises:
+        ConfigError: If the loss has no gradient although there is something to learn.
+    """
+    loss, outputs, features = _backward(model, inputs, targets, objective)
+    _shadow_backward(model, inputs, targets, features, objective=objective, generator=shadow)
+    return loss, outputs
 
 
 def read_gradients(model: TamiyoModel) -> dict[str, GradientReading]:
@@ -119,7 +145,7 @@ def read_gradients(model: TamiyoModel) -> dict[str, GradientReading]:
             continue
         gradients = [p.grad for p in slot.seed.module.parameters() if p.grad is not None]
         if gradients:
-            readings[slot_id] = _read(torch.stack([gradient.norm() for gradient in gradients]))
+            readings[slot_id] = read_norms(torch.stack([gradient.norm() for gradient in gradients]))
     return readings
 
 
@@ -127,7 +153,6 @@ class _EpochSums:
     """Sums over the batches of an epoch; moved to Python once, at its end."""
 
     def __init__(self, objective: Objective) -> None:
-        self.features: Tensor | None = None
         self._objective = objective
         self._loss: Tensor | float = 0.0
         self._value: Tensor | float = 0.0
@@ -135,8 +160,7 @@ class _EpochSums:
         self._values = 0
         self._steps = 0
 
-    def add(self, loss: Tensor, outputs: object, features: Tensor | None, targets: object) -> None:
-        self.features = features
+    def add(self, loss: Tensor, outputs: object, targets: object) -> None:
         samples = count_samples(targets)
         self._loss = self._loss + loss.detach() * samples
         self._samples += samples
@@ -213,7 +237,8 @@ def _first_incubating(model: TamiyoModel) -> str | None:
     return next((slot_id for slot_id in model.execution.order if slot_id in incubating), None)
 
 
-def _read(norms: Tensor) -> GradientReading:
+def read_norms(norms: Tensor) -> GradientReading:
+    """Sum up the norms of the gradients of a seed's parameters, shape [parameters]."""
     vanishing = float((norms < _VANISHING_NORM).float().mean())
     exploding = float((~(norms <= _EXPLODING_NORM)).float().mean())
     norm = float(norms.norm())

@@ -19,6 +19,7 @@ from tamiyo.contracts import (
     GovernorRolledBack,
     HostReport,
     InvariantError,
+    MetricScale,
     PairedDifference,
     TaskConfig,
     derive_seed,
@@ -26,6 +27,7 @@ from tamiyo.contracts import (
     parse_stage,
 )
 from tamiyo.engine.counterfactual import (
+    SplitResult,
     Validation,
     collect_measurements,
     measure_fossils,
@@ -232,23 +234,42 @@ class Member:
         """Describe the untrained host as if a step had led to it."""
         return StepResult(measured=self.initial, host=self.model.report(), refusal=None)
 
+    @property
+    def scale(self) -> MetricScale:
+        """How the task's metric becomes points."""
+        return self._config.metric
+
     def begin_closing(self) -> None:
         """Send every uncommitted seed on its way out: the last decision has been made."""
         self.model.ramp_out_uncommitted(max(0, self._config.closing_epochs - _ADAPTING_EPOCHS))
 
     def judge(self) -> FinalResult:
         """Judge the committed network, for the final report only."""
-        data, scale = self.data, self._config.metric
-        control, contributions = measure_fossils(self.model, data.control, data.objective, scale)
+        data = self.data
+        control = measure_fossils(self.model, data.control, data.objective, self.scale)
         test = None
         if data.test is not None:
-            test, contributions = measure_fossils(self.model, data.test, data.objective, scale)
+            test = measure_fossils(self.model, data.test, data.objective, self.scale)
+        return self.conclude(control, test)
+
+    def conclude(
+        self,
+        control: tuple[SplitResult, Mapping[str, PairedDifference]],
+        test: tuple[SplitResult, Mapping[str, PairedDifference]] | None,
+    ) -> FinalResult:
+        """Put the final report together.
+
+        Args:
+            control: The committed network on the control split, and what each fossil is worth.
+            test: The same on the test split; ``None`` without one.
+        """
+        judged = None if test is None else test[0]
         return FinalResult(
-            control_accuracy=control.accuracy,
-            test_accuracy=None if test is None else test.accuracy,
-            test_loss=None if test is None else test.loss,
+            control_accuracy=control[0].accuracy,
+            test_accuracy=None if judged is None else judged.accuracy,
+            test_loss=None if judged is None else judged.loss,
             parameters=self.model.count_parameters(committed_only=True),
-            contributions=contributions,
+            contributions=(control if test is None else test)[1],
             fossils=list_fossils(self.model),
         )
 

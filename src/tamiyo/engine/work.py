@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from tamiyo.model import TamiyoModel
 
-__all__ = ["WorkCounter"]
+__all__ = ["WorkCounter", "count_multiply_adds", "describe_structure", "is_countable"]
 
 _MISSED: Final = {
     torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: unwrap(sdpa_flop),  # noqa: SLF001  # an operator's name
@@ -53,26 +53,41 @@ class WorkCounter:
             samples: Samples in the step's batch.
             step: Does the step.
         """
-        structure = _structure(model)
-        if structure not in self._per_sample and _is_uncounted(model):
+        structure = describe_structure(model)
+        if structure not in self._per_sample and not is_countable(model):
             self.total = None
-        if self.total is None:
-            step()
-            return
-        if structure in self._per_sample:
+        if self.total is None or structure in self._per_sample:
             step()
         else:
-            with FlopCounterMode(display=False, custom_mapping=_MISSED) as counter:
-                step()
-            self._per_sample[structure] = counter.get_total_flops() / 2 / samples
-        self.total += round(self._per_sample[structure] * samples)
+            self._per_sample[structure] = count_multiply_adds(step) / samples
+        self.add(self._per_sample.get(structure), samples)
+
+    def add(self, per_sample: float | None, samples: int) -> None:
+        """Add the multiply-adds of one training step.
+
+        Args:
+            per_sample: Multiply-adds for a sample; ``None`` if they are not counted.
+            samples: Samples in the step's batch.
+        """
+        if per_sample is None or self.total is None:
+            self.total = None
+        else:
+            self.total += round(per_sample * samples)
 
 
-def _is_uncounted(model: nn.Module) -> bool:
-    return any(isinstance(part, nn.RNNBase) for part in model.modules())
+def count_multiply_adds(step: Callable[[], object]) -> float:
+    """Run a step and count its multiply-adds."""
+    with FlopCounterMode(display=False, custom_mapping=_MISSED) as counter:
+        step()
+    return counter.get_total_flops() / 2
 
 
-def _structure(model: TamiyoModel) -> Hashable:
+def is_countable(model: nn.Module) -> bool:
+    """Say whether PyTorch counts all of a model's work."""
+    return not any(isinstance(part, nn.RNNBase) for part in model.modules())
+
+
+def describe_structure(model: TamiyoModel) -> Hashable:
     """Everything that decides how much work a step is; no seed ids, so that equal ones meet."""
     shadows = model.shadow_overrides()
     return tuple(

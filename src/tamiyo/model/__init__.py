@@ -26,9 +26,10 @@ from tamiyo.model.export import (
     write_atomically,
 )
 from tamiyo.model.host import HOST_OWNER, TamiyoModel, attach, count_trainable
-from tamiyo.model.modules import GrownModule
+from tamiyo.model.modules import GrownModule, SeedModule
 from tamiyo.model.randomness import drawing_from, preserving_buffers
 from tamiyo.model.seed import SeedMeasurement
+from tamiyo.model.tap import Site, map_names, tapping
 
 __all__ = [
     "BLUEPRINTS",
@@ -42,6 +43,8 @@ __all__ = [
     "ModuleReport",
     "Overrides",
     "SeedMeasurement",
+    "SeedModule",
+    "Site",
     "SlotShape",
     "TamiyoModel",
     "Topology",
@@ -58,8 +61,10 @@ __all__ = [
     "graft",
     "list_fossils",
     "load_export",
+    "map_names",
     "preserving_buffers",
     "propose_slots",
     "save_export",
+    "tapping",
     "write_atomically",
 ]

@@ -58,6 +58,7 @@ class GrowingOptimizer:
 
     Attributes:
         optimizer: The user's optimizer.
+        seed_factor: Multiple of its group's learning rate for an uncommitted seed.
         steps: Steps that it has completed since.
 
     Raises:
@@ -76,7 +77,7 @@ class GrowingOptimizer:
         self.optimizer = optimizer
         self.steps = 0
         self._model = model
-        self._seed_factor = seed_factor
+        self.seed_factor = seed_factor
         self._newcomers: list[Newcomer] = []
         self._users: list[nn.Parameter] = []
         self._apart: list[Group] = []
@@ -193,7 +194,7 @@ class GrowingOptimizer:
         if self._structure != read_structure(self._model):
             self.sync()
         self._is_stepping = True
-        if self._seed_factor != 1:
+        if self.seed_factor != 1:
             self._split()
 
     def _after_step(self, *_: object) -> None:
@@ -216,7 +217,7 @@ class GrowingOptimizer:
             leaving = parameters_of(seed for seed in seeds if seed.home == home)
             known = set(leaving)
             group["params"] = [p for p in group["params"] if p not in known]
-            rate = group["lr"] * self._seed_factor
+            rate = group["lr"] * self.seed_factor
             self._apart.append({**group, "params": leaving, "lr": rate})
         groups.extend(self._apart)
 

@@ -1,0 +1,213 @@
+"""Blend the seeds of one slot into the features of many environments at once.
+
+What :func:`tamiyo.model.modules.compose` does for one: y = h + sum of alpha * delta(h). Seeds of one
+blueprint run together; environments without influence there are not touched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from tamiyo.contracts import AlphaAlgorithm
+from tamiyo.engine.batched.bank import Chosen
+from tamiyo.engine.batched.layers.pointwise import pointwise
+
+if TYPE_CHECKING:
+    from tamiyo.engine.batched.seeds import SeedGroup, SlotSeeds
+    from tamiyo.model import Weights
+
+__all__ = ["Blend", "plan_blend"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Part:
+    """Networks of a pass whose seeds run together.
+
+    Attributes:
+        group: Their seeds.
+        chosen: The rows of these.
+        count: How many they are.
+    """
+
+    group: SeedGroup
+    chosen: Chosen
+    count: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Share:
+    """How much one algorithm adds.
+
+    Attributes:
+        places: Networks it is in effect in, places among those with a seed; ``None`` for all.
+        alphas: Their alphas, shape [count].
+    """
+
+    places: Tensor | None
+    alphas: Tensor
+
+
+@dataclass(frozen=True, kw_only=True)
+class Blend:
+    """What a pass does at one slot.
+
+    Attributes:
+        networks: Networks of the pass, R.
+        places: Those with a seed in effect, in the order of the parts; ``None`` for all in order.
+        parts: Groups of them.
+        shares: What each algorithm in effect adds.
+        gates: The gates of those that GATE is in effect in, in the order of its share.
+    """
+
+    networks: int
+    places: Tensor | None
+    parts: tuple[_Part, ...]
+    shares: Mapping[AlphaAlgorithm, _Share]
+    gates: tuple[_Part, ...]
+
+    def apply(self, features: Tensor) -> Tensor:
+        """Blend the seeds into features [R * B, ...]."""
+        if not self.parts:
+            return features
+        whole = features.view(self.networks, -1, *features.shape[1:])
+        own = whole if self.places is None else whole.index_select(0, self.places)
+        residual = self._run(own)
+        deltas = [
+            (share, self._delta(algorithm, own, residual, share))
+            for algorithm, share in self.shares.items()
+        ]
+        blended = whole
+        for share, delta in deltas:
+            blended = _add(blended, self._places_of(share), delta)
+        return blended.flatten(0, 1)
+
+    def _run(self, own: Tensor) -> Tensor:
+        """Return the residuals, scale * f(h)."""
+        residuals = []
+        for part, features in _split(own, self.parts):
+            with part.group.bank.choosing(part.chosen):
+                body = part.group.network(features.flatten(0, 1)).view(features.shape)
+                residuals.append(part.group.bank.read("scale").unsqueeze(1) * body)
+        return residuals[0] if len(residuals) == 1 else torch.cat(residuals)
+
+    def _delta(
+        self, algorithm: AlphaAlgorithm, own: Tensor, residual: Tensor, share: _Share
+    ) -> Tensor:
+        features, residual = (
+            one if share.places is None else one.index_select(0, share.places)
+            for one in (own, residual)
+        )
+        if algorithm == AlphaAlgorithm.MULTIPLY:
+            residual = features * pointwise(torch.tanh, residual)
+        elif algorithm == AlphaAlgorithm.GATE:
+            residual = self._open_gates(features) * residual
+        return residual * share.alphas.view(-1, *[1] * (residual.dim() - 1))
+
+    def _open_gates(self, features: Tensor) -> Tensor:
+        opened = []
+        for part, own in _split(features, self.gates):
+            with part.group.bank.choosing(part.chosen):
+                openness = part.group.network(own.flatten(0, 1))
+            opened.append(openness.view(*own.shape[:2], *openness.shape[1:]))
+        return opened[0] if len(opened) == 1 else torch.cat(opened)
+
+    def _places_of(self, share: _Share) -> Tensor | None:
+        """Places of a share's networks among all networks of the pass."""
+        if share.places is None:
+            return self.places
+        return share.places if self.places is None else self.places.index_select(0, share.places)
+
+
+def plan_blend(
+    seeds: SlotSeeds,
+    environments: Sequence[int],
+    weights: Sequence[Weights],
+    *,
+    learning: frozenset[int] | None = None,
+) -> Blend:
+    """Plan what a pass does at a slot.
+
+    Args:
+        seeds: The slot's seeds.
+        environments: Environment of each network of the pass.
+        weights: What is in effect in each of them.
+        learning: Environments whose seed gets gradients; ``None`` for all.
+    """
+    seeded = [place for place, own in enumerate(weights) if own]
+    parts, order = [], []
+    for group in seeds.bodies.values():
+        for part, places in _plan_parts(group, environments, seeded, learning):
+            parts.append(part)
+            order += places
+    shares, gates = {}, []
+    for algorithm in AlphaAlgorithm:
+        alphas = {
+            index: sum(alpha for style, alpha in weights[place] if style.algorithm == algorithm)
+            for index, place in enumerate(order)
+            if any(style.algorithm == algorithm for style, _ in weights[place])
+        }
+        if algorithm == AlphaAlgorithm.GATE and alphas and seeds.gates is not None:
+            own = [environments[place] for place in order]
+            by_gate = []
+            for part, indices in _plan_parts(seeds.gates, own, list(alphas), learning):
+                gates.append(part)
+                by_gate += indices
+            alphas = {index: alphas[index] for index in by_gate}
+        if alphas:
+            shares[algorithm] = _Share(
+                places=_all_or(list(alphas), len(order), seeds.device),
+                alphas=torch.tensor(list(alphas.values()), device=seeds.device),
+            )
+    return Blend(
+        networks=len(environments),
+        places=_all_or(order, len(environments), seeds.device),
+        parts=tuple(parts),
+        shares=shares,
+        gates=tuple(gates),
+    )
+
+
+def _plan_parts(
+    group: SeedGroup,
+    environments: Sequence[int],
+    places: Sequence[int],
+    learning: frozenset[int] | None,
+) -> Iterator[tuple[_Part, list[int]]]:
+    """Yield those of a group that learn and those that do not, with their places."""
+    rows = {environment: row for row, environment in enumerate(group.bank.keys)}
+    for learns in (True, False):
+        own = [
+            place
+            for place in places
+            if environments[place] in rows
+            and (learning is None or environments[place] in learning) == learns
+        ]
+        if own:
+            own.sort(key=lambda place: (rows[environments[place]], place))
+            chosen = Chosen(
+                rows=_all_or(
+                    [rows[environments[place]] for place in own], len(rows), group.bank.device
+                ),
+                is_fixed=not learns,
+            )
+            yield _Part(group=group, chosen=chosen, count=len(own)), own
+
+
+def _all_or(places: Sequence[int], count: int, device: torch.device) -> Tensor | None:
+    """Return the places as an index; ``None`` if they are all in order."""
+    if list(places) == list(range(count)):
+        return None
+    return torch.tensor(places, dtype=torch.int64, device=device)
+
+
+def _split(features: Tensor, parts: Sequence[_Part]) -> Iterator[tuple[_Part, Tensor]]:
+    return zip(parts, features.split([part.count for part in parts]), strict=True)
+
+
+def _add(features: Tensor, places: Tensor | None, delta: Tensor) -> Tensor:
+    return features + delta if places is None else features.index_add(0, places, delta)

@@ -1,0 +1,308 @@
+"""Convolutions of many networks at once, by the lowering that suits the shape.
+
+On small maps one matrix product does it: a convolution is linear, and its matrix is written out.
+Else patches are laid out as columns, a few networks at a time so that they stay in the cache. With
+many channels on larger maps PyTorch's grouped convolution is the fastest, one group per network.
+``benchmarks/engine.py --layers`` compares them. The choice depends on the layer's shape alone,
+never on the number of networks: a network's numbers must not depend on what stands beside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Final
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from tamiyo.engine.batched.layers.normalization import shape_for
+from tamiyo.engine.batched.layers.registry import batches
+
+if TYPE_CHECKING:
+    from tamiyo.engine.batched.layers.registry import Rows
+
+__all__ = ["Geometry", "Lowering", "choose_lowering", "convolve"]
+
+_DENSE_PIXELS: Final = 16
+_DENSE_NUMBERS: Final = 16_384
+_GROUPED_CHANNELS: Final = 16
+_GROUPED_PIXELS: Final = 5
+_BLOCK_NUMBERS: Final = 1 << 20
+
+
+class Lowering(StrEnum):
+    """How a convolution is computed."""
+
+    POINTWISE = "pointwise"
+    DENSE = "dense"
+    COLUMNS = "columns"
+    GROUPED = "grouped"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Geometry:
+    """Everything about a convolution but its numbers.
+
+    Attributes:
+        inputs: Channels that come in.
+        outputs: Channels that go out.
+        size: Height and width of the map that comes in.
+        kernel: Height and width of the kernel.
+        stride: Steps of the kernel.
+        padding: Zeros around the map.
+        dilation: Distance of the kernel's taps.
+    """
+
+    inputs: int
+    outputs: int
+    size: tuple[int, int]
+    kernel: tuple[int, int]
+    stride: tuple[int, int] = (1, 1)
+    padding: tuple[int, int] = (0, 0)
+    dilation: tuple[int, int] = (1, 1)
+
+    @property
+    def output_size(self) -> tuple[int, int]:
+        """Height and width of the map that goes out."""
+        height, width = (
+            (self.size[axis] + 2 * self.padding[axis] - self._reach(axis)) // self.stride[axis] + 1
+            for axis in (0, 1)
+        )
+        return height, width
+
+    @property
+    def is_pointwise(self) -> bool:
+        """True if every pixel is looked at by itself."""
+        return (self.kernel, self.stride, self.padding) == ((1, 1), (1, 1), (0, 0))
+
+    def taps(self) -> Iterator[tuple[tuple[int, int], tuple[slice, slice], tuple[slice, slice]]]:
+        """Yield each tap that meets the map, the pixels it reads and those it contributes to."""
+        for row in range(self.kernel[0]):
+            for column in range(self.kernel[1]):
+                read, write = zip(self._span(0, row), self._span(1, column), strict=True)
+                if all(part.start < part.stop for part in write):
+                    yield (row, column), read, write
+
+    def _span(self, axis: int, tap: int) -> tuple[slice, slice]:
+        """What a tap reads along one axis, and what that contributes to."""
+        offset = tap * self.dilation[axis] - self.padding[axis]
+        stride = self.stride[axis]
+        first = max(0, -(offset // stride)) if offset < 0 else 0
+        last = (self.size[axis] - 1 - offset) // stride
+        last = min(self.output_size[axis] - 1, last)
+        begin = first * stride + offset
+        return slice(begin, last * stride + offset + 1, stride), slice(first, last + 1)
+
+    def _reach(self, axis: int) -> int:
+        return self.dilation[axis] * (self.kernel[axis] - 1) + 1
+
+
+def choose_lowering(geometry: Geometry) -> Lowering:
+    """Choose how to compute a convolution, from its shape alone."""
+    if geometry.is_pointwise:
+        return Lowering.POINTWISE
+    (height, width), (high, wide) = geometry.size, geometry.output_size
+    matrix = geometry.inputs * height * width * geometry.outputs * high * wide
+    if height * width <= _DENSE_PIXELS and matrix <= _DENSE_NUMBERS:
+        return Lowering.DENSE
+    is_wide = min(geometry.inputs, geometry.outputs) >= _GROUPED_CHANNELS
+    return Lowering.GROUPED if is_wide and height * width >= _GROUPED_PIXELS else Lowering.COLUMNS
+
+
+@batches(nn.Conv2d)
+def _conv2d(layer: nn.Conv2d, rows: Rows, features: Tensor) -> Tensor:
+    if layer.padding_mode != "zeros" or isinstance(layer.padding, str):
+        message = "convolution must be padded by a number of zeros"
+        raise NotImplementedError(message)
+    groups = layer.groups
+    per_network = rows.split(features)  # [R, B, C, H, W]
+    weight = rows["weight"]  # [R, O, C / groups, h, w]
+    if groups > 1:  # a group is like a network of its own
+        per_network = per_network.unflatten(2, (groups, -1)).transpose(1, 2).flatten(0, 1)
+        weight = weight.unflatten(1, (groups, -1)).flatten(0, 1)
+    geometry = Geometry(
+        inputs=layer.in_channels // groups,
+        outputs=layer.out_channels // groups,
+        size=tuple(features.shape[2:]),
+        kernel=layer.kernel_size,  # type: ignore[arg-type]  # a pair, in a layer
+        stride=layer.stride,  # type: ignore[arg-type]
+        padding=layer.padding,  # type: ignore[arg-type]
+        dilation=layer.dilation,  # type: ignore[arg-type]
+    )
+    outputs = convolve(per_network, weight, geometry, choose_lowering(geometry))
+    if groups > 1:
+        outputs = outputs.unflatten(0, (rows.count, groups)).transpose(1, 2).flatten(2, 3)
+    if layer.bias is not None:
+        outputs = outputs + shape_for(rows["bias"], outputs)
+    return outputs.flatten(0, 1)
+
+
+def convolve(features: Tensor, weight: Tensor, geometry: Geometry, lowering: Lowering) -> Tensor:
+    """Convolve the features of each network with its own weights.
+
+    Args:
+        features: Shape [R, B, C, H, W].
+        weight: Shape [R, O, C, h, w].
+        geometry: What the shapes do not say.
+        lowering: How to compute it.
+
+    Returns:
+        Shape [R, B, O, H', W'].
+    """
+    if lowering == Lowering.POINTWISE:
+        return _convolve_pointwise(features, weight.flatten(2))
+    if lowering == Lowering.GROUPED:
+        return _convolve_grouped(features, weight, geometry)
+    function = _DenseConvolution if lowering == Lowering.DENSE else _ColumnConvolution
+    outputs: Tensor = function.apply(features.contiguous(), weight, geometry)
+    return outputs
+
+
+def _convolve_pointwise(features: Tensor, weight: Tensor) -> Tensor:
+    """One matrix product per network over all of its pixels."""
+    networks, samples, channels, height, width = features.shape
+    pixels = features.permute(0, 3, 4, 1, 2).reshape(networks, -1, channels)  # [R, H W B, C]
+    outputs = torch.bmm(pixels, weight.transpose(1, 2))
+    return outputs.view(networks, height, width, samples, -1).permute(0, 3, 4, 1, 2).contiguous()
+
+
+def _convolve_grouped(features: Tensor, weight: Tensor, geometry: Geometry) -> Tensor:
+    """PyTorch's grouped convolution, one group per network."""
+    networks = len(features)
+    if networks == 1:  # a single group is computed by another kernel, which rounds differently
+        doubled = (torch.cat([one, torch.zeros_like(one)]) for one in (features, weight))
+        return _convolve_grouped(*doubled, geometry)[:1]
+    outputs = F.conv2d(
+        features.transpose(0, 1).flatten(1, 2),
+        weight.flatten(0, 1),
+        stride=geometry.stride,
+        padding=geometry.padding,
+        dilation=geometry.dilation,
+        groups=networks,
+    )
+    return outputs.unflatten(1, (networks, -1)).transpose(0, 1).contiguous()
+
+
+class _DenseConvolution(torch.autograd.Function):
+    """The convolution's matrix [C H W, O H' W'], written out for every network, times its maps."""
+
+    @staticmethod
+    def forward(ctx: Any, features: Tensor, weight: Tensor, geometry: Geometry) -> Tensor:  # type: ignore[override]  # noqa: ANN401
+        """Return the convolution, [R, B, O, H', W']."""
+        matrix = weight.new_zeros(len(weight), *_matrix_shape(geometry))
+        for (row, column), view in _tap_views(matrix, geometry):
+            view.copy_(weight[:, :, :, row, column, None, None].expand_as(view))
+        ctx.save_for_backward(features, weight, matrix)
+        ctx.geometry = geometry
+        outputs = torch.bmm(features.flatten(2), matrix)
+        return outputs.view(*features.shape[:2], geometry.outputs, *geometry.output_size)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None, None]:  # type: ignore[override]  # noqa: ANN401
+        """Return the gradients of features and weight."""
+        features, weight, matrix = ctx.saved_tensors
+        flat = gradient.flatten(2)
+        of_features = of_weight = None
+        if ctx.needs_input_grad[0]:
+            of_features = torch.bmm(flat, matrix.transpose(1, 2)).view(features.shape)
+        if ctx.needs_input_grad[1]:
+            of_matrix = torch.bmm(features.flatten(2).transpose(1, 2), flat)
+            of_weight = torch.zeros_like(weight)
+            for (row, column), view in _tap_views(of_matrix, ctx.geometry):
+                of_weight[:, :, :, row, column] = view.sum(dim=(3, 4))
+        return of_features, of_weight, None
+
+
+def _matrix_shape(geometry: Geometry) -> tuple[int, int]:
+    (height, width), (high, wide) = geometry.size, geometry.output_size
+    return geometry.inputs * height * width, geometry.outputs * high * wide
+
+
+def _tap_views(matrix: Tensor, geometry: Geometry) -> Iterator[tuple[tuple[int, int], Tensor]]:
+    """Yield every tap with the places its weights have in the matrix, a view [R, O, C, h, w]."""
+    (height, width), (high, wide) = geometry.size, geometry.output_size
+    columns = geometry.outputs * high * wide
+    down, right = geometry.stride
+    for tap, read, write in geometry.taps():
+        sizes = [part.stop - part.start for part in write]
+        pixel = read[0].start * width + read[1].start
+        yield (
+            tap,
+            matrix.as_strided(
+                (len(matrix), geometry.outputs, geometry.inputs, *sizes),
+                (
+                    matrix.stride(0),
+                    high * wide,
+                    height * width * columns,
+                    down * width * columns + wide,
+                    right * columns + 1,
+                ),
+                matrix.storage_offset() + pixel * columns + write[0].start * wide + write[1].start,
+            ),
+        )
+
+
+class _ColumnConvolution(torch.autograd.Function):
+    """Patches as columns [C h w, H' W' B], a block of networks at a time; made again backward."""
+
+    @staticmethod
+    def forward(ctx: Any, features: Tensor, weight: Tensor, geometry: Geometry) -> Tensor:  # type: ignore[override]  # noqa: ANN401
+        """Return the convolution, [R, B, O, H', W']."""
+        maps = features.permute(0, 2, 3, 4, 1).contiguous()  # [R, C, H, W, B]
+        outputs = maps.new_empty(len(maps), geometry.outputs, *geometry.output_size, maps.shape[-1])
+        for block, columns in _blocks(maps, geometry):
+            _fill_columns(columns, maps[block], geometry)
+            flat_columns = columns.view(*_columns_shape(columns))
+            torch.bmm(weight[block].flatten(2), flat_columns, out=outputs[block].flatten(2))
+        ctx.save_for_backward(maps, weight)
+        ctx.geometry = geometry
+        return outputs.permute(0, 4, 1, 2, 3).contiguous()
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None, None]:  # type: ignore[override]  # noqa: ANN401
+        """Return the gradients of features and weight."""
+        maps, weight = ctx.saved_tensors
+        geometry = ctx.geometry
+        flat = gradient.permute(0, 2, 3, 4, 1).contiguous().flatten(2)  # [R, O, H' W' B]
+        of_maps = torch.zeros_like(maps) if ctx.needs_input_grad[0] else None
+        of_weight = torch.empty_like(weight, memory_format=torch.contiguous_format)
+        for block, columns in _blocks(maps, geometry):
+            _fill_columns(columns, maps[block], geometry)
+            flat_columns = columns.view(*_columns_shape(columns))
+            torch.bmm(flat[block], flat_columns.transpose(1, 2), out=of_weight[block].flatten(2))
+            if of_maps is not None:
+                products = torch.bmm(weight[block].flatten(2).transpose(1, 2), flat[block])
+                _add_columns(of_maps[block], products.view_as(columns), geometry)
+        of_features = None if of_maps is None else of_maps.permute(0, 4, 1, 2, 3).contiguous()
+        return of_features, of_weight, None
+
+
+def _blocks(maps: Tensor, geometry: Geometry) -> Iterator[tuple[slice, Tensor]]:
+    """Yield blocks of networks, each with the same piece of memory for its columns."""
+    (height, width), (high, wide) = geometry.kernel, geometry.output_size
+    networks, samples = len(maps), maps.shape[-1]
+    shape = (geometry.inputs, height, width, high, wide, samples)
+    numbers = geometry.inputs * height * width * high * wide * samples
+    length = max(1, min(networks, _BLOCK_NUMBERS // numbers))
+    # Where no tap reaches the map stays zero in every block.
+    memory = maps.new_zeros(length, *shape)
+    for begin in range(0, networks, length):
+        block = slice(begin, min(begin + length, networks))
+        yield block, memory[: block.stop - block.start]
+
+
+def _columns_shape(columns: Tensor) -> tuple[int, int, int]:
+    return len(columns), columns[0, :, :, :, 0, 0, 0].numel(), columns[0, 0, 0, 0].numel()
+
+
+def _fill_columns(columns: Tensor, maps: Tensor, geometry: Geometry) -> None:
+    for (row, column), read, write in geometry.taps():
+        columns[:, :, row, column, write[0], write[1]] = maps[:, :, read[0], read[1]]
+
+
+def _add_columns(maps: Tensor, columns: Tensor, geometry: Geometry) -> None:
+    for (row, column), read, write in geometry.taps():
+        maps[:, :, read[0], read[1]] += columns[:, :, row, column, write[0], write[1]]

@@ -1,0 +1,45 @@
+"""Linear maps and tables of many networks at once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from tamiyo.engine.batched.layers.registry import batches
+
+if TYPE_CHECKING:
+    from tamiyo.engine.batched.layers.registry import Rows
+
+
+__all__: list[str] = []
+
+
+@batches(nn.Linear)
+def _linear(layer: nn.Linear, rows: Rows, features: Tensor) -> Tensor:
+    flat = features.reshape(rows.count, -1, layer.in_features)
+    weight = rows["weight"].transpose(1, 2)  # [R, in, out]
+    if layer.bias is None:
+        outputs = torch.bmm(flat, weight)
+    else:
+        outputs = torch.baddbmm(rows["bias"].unsqueeze(1), flat, weight)
+    return outputs.view(*features.shape[:-1], layer.out_features)
+
+
+@batches(nn.Embedding)
+def _embedding(layer: nn.Embedding, rows: Rows, symbols: Tensor) -> Tensor:
+    if layer.max_norm is not None or layer.sparse or layer.scale_grad_by_freq:
+        message = "embedding must have no max_norm, be dense and not scale gradients"
+        raise NotImplementedError(message)
+    table = rows["weight"].flatten(0, 1)
+    offsets = torch.arange(rows.count, device=symbols.device) * layer.num_embeddings
+    own = rows.split(symbols) + offsets.view(-1, *[1] * symbols.dim())
+    padding = layer.padding_idx
+    if padding is None:
+        return F.embedding(own, table).flatten(0, 1)
+    # Gradients of the padding symbol are left out for every network.
+    is_padding = (rows.split(symbols) == padding).unsqueeze(-1)
+    found = F.embedding(own, table)
+    return torch.where(is_padding, found.detach(), found).flatten(0, 1)

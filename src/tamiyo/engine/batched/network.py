@@ -1,0 +1,213 @@
+"""StackedNetwork: the hosts of a population with all their seeds, run as one network."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from functools import partial
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from tamiyo.engine.batched.bank import Bank, Chosen
+from tamiyo.engine.batched.blending import Blend, plan_blend
+from tamiyo.engine.batched.seeds import SlotSeeds
+from tamiyo.engine.batched.stacking import stack_module
+from tamiyo.engine.batched.variants import VariantTable
+from tamiyo.model import Site, map_names, tapping
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from tamiyo.engine.member import Member
+    from tamiyo.model import Overrides, Weights
+
+__all__ = ["StackedNetwork"]
+
+
+class StackedNetwork:
+    """Runs the networks of many environments at once.
+
+    Args:
+        members: The environments; hosts of one structure with the same slots.
+
+    Attributes:
+        hosts: The rows of the hosts, in the order of the members.
+        seeds: Slot id to the seeds in that slot.
+        order: Slot ids in the order a pass meets them.
+        shares_prefix: Whether variants share what they have in common.
+    """
+
+    def __init__(self, members: Sequence[Member]) -> None:
+        self._members = members
+        first = members[0].model
+        self.order = first.execution.order
+        self.shares_prefix = first.execution.shares_prefix
+        self.hosts = Bank(first.host)
+        self._host = stack_module(first.host, self.hosts)
+        for position, member in enumerate(members):
+            self.hosts.add(position, member.model.host)
+        device = self.hosts.device
+        self.seeds = {slot_id: SlotSeeds(slot_id, device) for slot_id in self.order}
+        names = map_names(self._host)
+        self._sites = {
+            slot_id: Site(self._host, names[first.slots[slot_id].path]) for slot_id in self.order
+        }
+        self._slots = {slot.path: slot_id for slot_id, slot in first.slots.items()}
+        self.sync()
+
+    def sync(self) -> None:
+        """Take in what germinated in the members and let go what is gone."""
+        for seeds in self.seeds.values():
+            seeds.sync(self._members)
+
+    def banks(self) -> Iterator[Bank]:
+        """Go through all banks."""
+        yield self.hosts
+        for seeds in self.seeds.values():
+            yield from (group.bank for group in seeds.groups())
+
+    def forget(self, position: int) -> None:
+        """Forget what the optimizer knows of an environment."""
+        for bank in self.banks():
+            if position in bank.keys:
+                bank.forget(position)
+
+    def plan(self) -> dict[str, Blend]:
+        """Plan the pass that runs every network as it is."""
+        everyone = range(len(self._members))
+        return {
+            slot_id: plan_blend(seeds, everyone, [self._weights(e, slot_id) for e in everyone])
+            for slot_id, seeds in self.seeds.items()
+        }
+
+    def train(self, *, is_training: bool) -> None:
+        """Put hosts and seeds into the mode."""
+        self._host.train(is_training)
+        for seeds in self.seeds.values():
+            for group in seeds.groups():
+                group.network.train(is_training)
+
+    def run(
+        self,
+        inputs: Tensor,
+        blends: Mapping[str, Blend],
+        *,
+        generators: tuple[torch.Generator, ...],
+        capture: Sequence[str] = (),
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """Run every network as it is.
+
+        Args:
+            inputs: Samples of all environments, [E * B, ...].
+            blends: What :meth:`plan` returned.
+            generators: What each environment's layers draw from.
+            capture: Slots whose features, before their seeds, are wanted as well.
+
+        Returns:
+            Outputs [E * B, ...], and slot id to captured features [E * B, ...].
+        """
+        captured: dict[str, Tensor] = {}
+
+        def visit(slot_id: str, features: Tensor) -> Tensor:
+            if slot_id in capture:
+                captured[slot_id] = features.detach()
+            return blends[slot_id].apply(features)
+
+        with self.hosts.choosing(Chosen(generators=generators)), self._visiting(visit):
+            outputs = self._host(inputs)
+        return outputs, captured
+
+    def resume(
+        self,
+        inputs: Tensor,
+        slot_id: str,
+        features: Tensor,
+        environments: Sequence[int],
+        *,
+        generators: tuple[torch.Generator, ...],
+    ) -> Tensor:
+        """Run some networks from a slot onward, hosts fixed, incubating seeds as they are meant.
+
+        Args:
+            inputs: What the features came from, [R * B, ...].
+            slot_id: Slot at which to start.
+            features: Its features before the seeds, [R * B, ...].
+            environments: Environment of each network; each has an incubating seed.
+            generators: What each of these networks draws from.
+        """
+        overrides = [self._members[e].model.shadow_overrides() for e in environments]
+
+        def visit(visited: str, current: Tensor) -> Tensor:
+            weights = [
+                own.get(visited, self._weights(e, visited))
+                for e, own in zip(environments, overrides, strict=True)
+            ]
+            learning = frozenset(
+                e for e, own in zip(environments, overrides, strict=True) if visited in own
+            )
+            blend = plan_blend(self.seeds[visited], environments, weights, learning=learning)
+            return blend.apply(features if visited == slot_id else current)
+
+        rows = torch.tensor(environments, device=inputs.device)
+        chosen = Chosen(rows=rows, is_fixed=True, generators=generators)
+        with self.hosts.choosing(chosen):
+            if not self.shares_prefix:
+                with self._visiting(visit):
+                    outputs: Tensor = self._host(inputs)
+                return outputs
+            return self._run_children(visit, features, first=slot_id)
+
+    def run_variants(self, inputs: Tensor, variants: Sequence[Sequence[Overrides]]) -> Tensor:
+        """Run every variant of every network on the same samples.
+
+        Args:
+            inputs: Samples that all networks are shown, [B, ...].
+            variants: For each environment its variants, each slot id to weights to use instead of
+                the slot's own.
+
+        Returns:
+            Outputs of the variants, environment by environment, [V, B, ...].
+        """
+        table = VariantTable(variants, is_shared=self.shares_prefix)
+
+        def visit(slot_id: str, features: Tensor) -> Tensor:
+            parents, weights = table.branch(slot_id, self._weights)
+            if parents is not None:
+                networks = features.view(-1, len(inputs), *features.shape[1:])
+                features = networks[parents].flatten(0, 1)
+                self.hosts.switch(self._choose(table.environments))
+            return plan_blend(self.seeds[slot_id], table.environments, weights).apply(features)
+
+        repeated = inputs.expand(len(table.environments), *inputs.shape).flatten(0, 1)
+        with self.hosts.choosing(self._choose(table.environments)), self._visiting(visit):
+            outputs = self._host(repeated)
+        return outputs.view(-1, len(inputs), *outputs.shape[1:])[table.places()]
+
+    def _weights(self, environment: int, slot_id: str) -> Weights:
+        return self._members[environment].model.slots[slot_id].weights
+
+    def _choose(self, environments: Sequence[int]) -> Chosen:
+        if list(environments) == list(range(len(self._members))):
+            return Chosen()
+        return Chosen(rows=torch.tensor(environments, device=self.hosts.device))
+
+    @contextmanager
+    def _visiting(self, visit: Callable[[str, Tensor], Tensor]) -> Iterator[None]:
+        taps = [(site, partial(visit, slot_id)) for slot_id, site in self._sites.items()]
+        with tapping(taps):
+            yield
+
+    def _run_children(
+        self, visit: Callable[[str, Tensor], Tensor], features: Tensor, *, first: str
+    ) -> Tensor:
+        """Run the children of a host that is a sequence of them, from a slot onward."""
+        current, has_begun = features, False
+        for name, child in self._host._modules.items():  # noqa: SLF001  # one child may stand twice
+            slot_id = self._slots.get(name)
+            if has_begun and child is not None:
+                current = child(current)
+            has_begun = has_begun or slot_id == first
+            if has_begun and slot_id is not None:
+                current = visit(slot_id, current)
+        return current

@@ -1,0 +1,148 @@
+"""A network that stands for many: a copy of one whose layers read the rows of a bank.
+
+Modules without tensors of their own keep their own code, which runs on all samples of all networks
+at once; see :mod:`tamiyo.engine.batched.layers`. A layer with tensors and without a batched form
+runs under ``torch.vmap`` where that works, else network by network.
+"""
+
+from __future__ import annotations
+
+import copy
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from tamiyo.engine.batched.layers import BatchedForward, Rows, find_batched
+from tamiyo.model import drawing_from
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tamiyo.engine.batched.bank import Bank
+
+__all__ = ["BatchedLayer", "stack_module"]
+
+
+class BatchedLayer(nn.Module):
+    """Stands where a layer stood and computes it for every network of a pass.
+
+    Args:
+        layer: The layer; its numbers are not used.
+        forward: Its batched form.
+        rows: Its tensors.
+    """
+
+    def __init__(self, layer: nn.Module, forward: BatchedForward, rows: Rows) -> None:
+        super().__init__()
+        self.layer = layer.to(device="meta")
+        self._batched_forward = forward
+        self._rows = rows
+
+    def forward(self, *inputs: Any, **options: Any) -> Tensor:  # noqa: ANN401  # the layer's own
+        """Run the layer on features [R * B, ...]."""
+        return self._batched_forward(self.layer, self._rows, *inputs, **options)
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401  # whatever the layer has
+        try:
+            return super().__getattr__(name)
+        except AttributeError:
+            found = getattr(super().__getattr__("layer"), name)
+        if isinstance(found, Tensor):
+            message = f"code of the host reads {name} of a layer past the layer itself"
+            raise NotImplementedError(message)
+        return found
+
+
+def stack_module(module: nn.Module, bank: Bank, path: str = "") -> nn.Module:
+    """Copy a module so that the copy runs all networks of a bank's passes.
+
+    Args:
+        module: A module whose numbers the bank holds; only read.
+        bank: Where they are.
+        path: What the module is called in the bank's modules, if it is a part of them.
+
+    Returns:
+        A module that maps features [R * B, ...] as ``module`` maps [B, ...].
+    """
+    return _stack(copy.deepcopy(module), bank, f"{path}." if path else "", {})
+
+
+def _stack(
+    module: nn.Module, bank: Bank, prefix: str, stacked: dict[nn.Module, nn.Module]
+) -> nn.Module:
+    if module in stacked:
+        return stacked[module]
+    forward = find_batched(module)
+    if forward is None and _has_own_tensors(module):
+        forward = _Mapped()
+    if forward is not None:
+        stacked[module] = BatchedLayer(module, forward, Rows(bank, prefix))
+        return stacked[module]
+    stacked[module] = module
+    for name, child in list(module._modules.items()):  # noqa: SLF001  # a shared child has two names
+        if child is not None:
+            module.register_module(name, _stack(child, bank, f"{prefix}{name}.", stacked))
+    return module
+
+
+def _has_own_tensors(module: nn.Module) -> bool:
+    return any(True for _ in module.parameters(recurse=False)) or any(
+        True for _ in module.buffers(recurse=False)
+    )
+
+
+class _Mapped:
+    """Batched form of any layer: ``vmap`` over the networks, or one by one where that fails."""
+
+    def __init__(self) -> None:
+        self._is_mapped = True
+
+    def __call__(self, layer: nn.Module, rows: Rows, *inputs: object, **options: object) -> Tensor:
+        names = [name for name, _ in (*layer.named_parameters(), *layer.named_buffers())]
+        tensors = {name: rows[name] for name in names}
+        parts = [rows.split(one) if isinstance(one, Tensor) else one for one in inputs]
+        if self._is_mapped:
+            try:
+                return _run_mapped(layer, tensors, parts, options)
+            except (
+                RuntimeError
+            ):  # no batching rule, random numbers, control flow that looks at data
+                self._is_mapped = False
+        return _run_one_by_one(layer, rows, tensors, parts, options)
+
+
+def _run_mapped(
+    layer: nn.Module,
+    tensors: dict[str, Tensor],
+    inputs: Sequence[object],
+    options: Any,  # noqa: ANN401
+) -> Tensor:
+    def run(own: dict[str, Tensor], *parts: object) -> Tensor:
+        output: Tensor = functional_call(layer, own, tuple(parts), options)
+        return output
+
+    axes = tuple(0 if isinstance(one, Tensor) else None for one in inputs)
+    mapped: Tensor = torch.vmap(run, in_dims=(0, *axes))(tensors, *inputs)
+    return mapped.flatten(0, 1)
+
+
+def _run_one_by_one(
+    layer: nn.Module,
+    rows: Rows,
+    tensors: dict[str, Tensor],
+    inputs: Sequence[object],
+    options: Any,  # noqa: ANN401
+) -> Tensor:
+    outputs = []
+    for index in range(rows.count):
+        own = {name: tensor[index] for name, tensor in tensors.items()}
+        if not rows.keeps_statistics:
+            own = {name: one.clone() if not one.requires_grad else one for name, one in own.items()}
+        parts = tuple(one[index] if isinstance(one, Tensor) else one for one in inputs)
+        generators = rows.generators
+        with drawing_from(generators[index]) if generators else nullcontext():
+            outputs.append(functional_call(layer, own, parts, options))
+    return torch.cat(outputs)
