@@ -26,7 +26,7 @@ from tamiyo.model.export import (
     write_atomically,
 )
 from tamiyo.model.host import HOST_OWNER, TamiyoModel, attach, count_trainable
-from tamiyo.model.modules import GrownModule, SeedModule
+from tamiyo.model.modules import GrownModule, LearnedGate, SeedModule, SqueezeExcite, StandIn
 from tamiyo.model.randomness import drawing_from, preserving_buffers
 from tamiyo.model.seed import SeedMeasurement
 from tamiyo.model.tap import Site, map_names, tapping
@@ -40,12 +40,15 @@ __all__ = [
     "CommandOutcome",
     "Fossil",
     "GrownModule",
+    "LearnedGate",
     "ModuleReport",
     "Overrides",
     "SeedMeasurement",
     "SeedModule",
     "Site",
     "SlotShape",
+    "SqueezeExcite",
+    "StandIn",
     "TamiyoModel",
     "Topology",
     "Weights",

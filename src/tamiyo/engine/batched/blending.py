@@ -15,7 +15,8 @@ from torch import Tensor
 
 from tamiyo.contracts import AlphaAlgorithm
 from tamiyo.engine.batched.bank import Chosen
-from tamiyo.engine.batched.layers.pointwise import pointwise
+from tamiyo.engine.batched.layers import Features, Maps, as_maps, as_samples, join, split
+from tamiyo.engine.batched.layers.pointwise import guard
 
 if TYPE_CHECKING:
     from tamiyo.engine.batched.seeds import SeedGroup, SlotSeeds
@@ -70,50 +71,53 @@ class Blend:
     shares: Mapping[AlphaAlgorithm, _Share]
     gates: tuple[_Part, ...]
 
-    def apply(self, features: Tensor) -> Tensor:
-        """Blend the seeds into features [R * B, ...]."""
+    def apply(self, features: Features) -> Features:
+        """Blend the seeds into features of all networks."""
         if not self.parts:
             return features
-        whole = features.view(self.networks, -1, *features.shape[1:])
+        whole = split(features, self.networks)
         own = whole if self.places is None else whole.index_select(0, self.places)
-        residual = self._run(own)
-        deltas = [
-            (share, self._delta(algorithm, own, residual, share))
-            for algorithm, share in self.shares.items()
-        ]
+        residual = self._run(own, features)
         blended = whole
-        for share, delta in deltas:
-            blended = _add(blended, self._places_of(share), delta)
-        return blended.flatten(0, 1)
+        for algorithm, share in self.shares.items():
+            delta = self._delta(algorithm, own, residual, share, features)
+            places = self._places_of(share)
+            blended = blended + delta if places is None else blended.index_add(0, places, delta)
+        return join(blended, features)
 
-    def _run(self, own: Tensor) -> Tensor:
+    def _run(self, own: Tensor, like: Features) -> Tensor:
         """Return the residuals, scale * f(h)."""
         residuals = []
-        for part, features in _split(own, self.parts):
+        for part, features in _split_parts(own, self.parts):
             with part.group.bank.choosing(part.chosen):
-                body = part.group.network(features.flatten(0, 1)).view(features.shape)
-                residuals.append(part.group.bank.read("scale").unsqueeze(1) * body)
+                body = _run_group(part, features, like)
+                scale = part.group.bank.read("scale")
+                residuals.append(body * _shape_scale(scale, like))
         return residuals[0] if len(residuals) == 1 else torch.cat(residuals)
 
     def _delta(
-        self, algorithm: AlphaAlgorithm, own: Tensor, residual: Tensor, share: _Share
+        self,
+        algorithm: AlphaAlgorithm,
+        own: Tensor,
+        residual: Tensor,
+        share: _Share,
+        like: Features,
     ) -> Tensor:
         features, residual = (
             one if share.places is None else one.index_select(0, share.places)
             for one in (own, residual)
         )
         if algorithm == AlphaAlgorithm.MULTIPLY:
-            residual = features * pointwise(torch.tanh, residual)
+            residual = features * guard(torch.tanh, residual)
         elif algorithm == AlphaAlgorithm.GATE:
-            residual = self._open_gates(features) * residual
+            residual = self._open_gates(features, like) * residual
         return residual * share.alphas.view(-1, *[1] * (residual.dim() - 1))
 
-    def _open_gates(self, features: Tensor) -> Tensor:
+    def _open_gates(self, features: Tensor, like: Features) -> Tensor:
         opened = []
-        for part, own in _split(features, self.gates):
+        for part, own in _split_parts(features, self.gates):
             with part.group.bank.choosing(part.chosen):
-                openness = part.group.network(own.flatten(0, 1))
-            opened.append(openness.view(*own.shape[:2], *openness.shape[1:]))
+                opened.append(_run_group(part, own, like))
         return opened[0] if len(opened) == 1 else torch.cat(opened)
 
     def _places_of(self, share: _Share) -> Tensor | None:
@@ -205,9 +209,21 @@ def _all_or(places: Sequence[int], count: int, device: torch.device) -> Tensor |
     return torch.tensor(places, dtype=torch.int64, device=device)
 
 
-def _split(features: Tensor, parts: Sequence[_Part]) -> Iterator[tuple[_Part, Tensor]]:
+def _split_parts(features: Tensor, parts: Sequence[_Part]) -> Iterator[tuple[_Part, Tensor]]:
     return zip(parts, features.split([part.count for part in parts]), strict=True)
 
 
-def _add(features: Tensor, places: Tensor | None, delta: Tensor) -> Tensor:
-    return features + delta if places is None else features.index_add(0, places, delta)
+def _run_group(part: _Part, features: Tensor, like: Features) -> Tensor:
+    """Run what a part shares on features [n, ...] of a layout; the same layout comes out."""
+    outputs = part.group.network(join(features, like))
+    if isinstance(like, Maps):
+        return as_maps(outputs, part.count)
+    samples: Tensor = as_samples(outputs)
+    return samples.unflatten(0, (part.count, -1))
+
+
+def _shape_scale(scale: Tensor, like: Features) -> Tensor:
+    """Give scales, [n, C, 1, 1] or [n, D], the shape that meets features of a layout."""
+    if isinstance(like, Maps):
+        return scale.unsqueeze(4)
+    return scale.unsqueeze(1)

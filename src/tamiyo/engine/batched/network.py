@@ -11,6 +11,7 @@ from torch import Tensor
 
 from tamiyo.engine.batched.bank import Bank, Chosen
 from tamiyo.engine.batched.blending import Blend, plan_blend
+from tamiyo.engine.batched.layers import Features, as_samples, join, split
 from tamiyo.engine.batched.seeds import SlotSeeds
 from tamiyo.engine.batched.stacking import stack_module
 from tamiyo.engine.batched.variants import VariantTable
@@ -95,7 +96,7 @@ class StackedNetwork:
         *,
         generators: tuple[torch.Generator, ...],
         capture: Sequence[str] = (),
-    ) -> tuple[Tensor, dict[str, Tensor]]:
+    ) -> tuple[Tensor, dict[str, Features]]:
         """Run every network as it is.
 
         Args:
@@ -105,24 +106,24 @@ class StackedNetwork:
             capture: Slots whose features, before their seeds, are wanted as well.
 
         Returns:
-            Outputs [E * B, ...], and slot id to captured features [E * B, ...].
+            Outputs [E * B, ...], and slot id to captured features of all networks.
         """
-        captured: dict[str, Tensor] = {}
+        captured: dict[str, Features] = {}
 
-        def visit(slot_id: str, features: Tensor) -> Tensor:
+        def visit(slot_id: str, features: Features) -> Features:
             if slot_id in capture:
-                captured[slot_id] = features.detach()
+                captured[slot_id] = features
             return blends[slot_id].apply(features)
 
         with self.hosts.choosing(Chosen(generators=generators)), self._visiting(visit):
             outputs = self._host(inputs)
-        return outputs, captured
+        return as_samples(outputs), captured
 
     def resume(
         self,
         inputs: Tensor,
         slot_id: str,
-        features: Tensor,
+        features: Features,
         environments: Sequence[int],
         *,
         generators: tuple[torch.Generator, ...],
@@ -132,13 +133,16 @@ class StackedNetwork:
         Args:
             inputs: What the features came from, [R * B, ...].
             slot_id: Slot at which to start.
-            features: Its features before the seeds, [R * B, ...].
+            features: Its features in all networks, before the seeds.
             environments: Environment of each network; each has an incubating seed.
             generators: What each of these networks draws from.
         """
         overrides = [self._members[e].model.shadow_overrides() for e in environments]
+        chosen = list(environments)
+        apart = split(features, len(self._members)).detach()[chosen]
+        start = join(apart, features)
 
-        def visit(visited: str, current: Tensor) -> Tensor:
+        def visit(visited: str, current: Features) -> Features:
             weights = [
                 own.get(visited, self._weights(e, visited))
                 for e, own in zip(environments, overrides, strict=True)
@@ -147,16 +151,15 @@ class StackedNetwork:
                 e for e, own in zip(environments, overrides, strict=True) if visited in own
             )
             blend = plan_blend(self.seeds[visited], environments, weights, learning=learning)
-            return blend.apply(features if visited == slot_id else current)
+            return blend.apply(start if visited == slot_id else current)
 
-        rows = torch.tensor(environments, device=inputs.device)
-        chosen = Chosen(rows=rows, is_fixed=True, generators=generators)
-        with self.hosts.choosing(chosen):
-            if not self.shares_prefix:
-                with self._visiting(visit):
-                    outputs: Tensor = self._host(inputs)
+        rows = torch.tensor(chosen, device=inputs.device)
+        with self.hosts.choosing(Chosen(rows=rows, is_fixed=True, generators=generators)):
+            if self.shares_prefix:
+                outputs: Tensor = as_samples(self._run_children(visit, start, first=slot_id))
                 return outputs
-            return self._run_children(visit, features, first=slot_id)
+            with self._visiting(visit):
+                return as_samples(self._host(inputs))
 
     def run_variants(self, inputs: Tensor, variants: Sequence[Sequence[Overrides]]) -> Tensor:
         """Run every variant of every network on the same samples.
@@ -171,17 +174,17 @@ class StackedNetwork:
         """
         table = VariantTable(variants, is_shared=self.shares_prefix)
 
-        def visit(slot_id: str, features: Tensor) -> Tensor:
+        def visit(slot_id: str, features: Features) -> Features:
+            count = len(table.environments)
             parents, weights = table.branch(slot_id, self._weights)
             if parents is not None:
-                networks = features.view(-1, len(inputs), *features.shape[1:])
-                features = networks[parents].flatten(0, 1)
+                features = join(split(features, count)[parents], features)
                 self.hosts.switch(self._choose(table.environments))
             return plan_blend(self.seeds[slot_id], table.environments, weights).apply(features)
 
         repeated = inputs.expand(len(table.environments), *inputs.shape).flatten(0, 1)
         with self.hosts.choosing(self._choose(table.environments)), self._visiting(visit):
-            outputs = self._host(repeated)
+            outputs = as_samples(self._host(repeated))
         return outputs.view(-1, len(inputs), *outputs.shape[1:])[table.places()]
 
     def _weights(self, environment: int, slot_id: str) -> Weights:
@@ -193,14 +196,14 @@ class StackedNetwork:
         return Chosen(rows=torch.tensor(environments, device=self.hosts.device))
 
     @contextmanager
-    def _visiting(self, visit: Callable[[str, Tensor], Tensor]) -> Iterator[None]:
+    def _visiting(self, visit: Callable[[str, Features], Features]) -> Iterator[None]:
         taps = [(site, partial(visit, slot_id)) for slot_id, site in self._sites.items()]
         with tapping(taps):
             yield
 
     def _run_children(
-        self, visit: Callable[[str, Tensor], Tensor], features: Tensor, *, first: str
-    ) -> Tensor:
+        self, visit: Callable[[str, Features], Features], features: Features, *, first: str
+    ) -> Features:
         """Run the children of a host that is a sequence of them, from a slot onward."""
         current, has_begun = features, False
         for name, child in self._host._modules.items():  # noqa: SLF001  # one child may stand twice

@@ -15,8 +15,17 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from tamiyo.engine.batched.layers import BatchedForward, Rows, find_batched
-from tamiyo.model import drawing_from
+from tamiyo.engine.batched.layers import (
+    BatchedForm,
+    Features,
+    Layout,
+    Maps,
+    Rows,
+    as_maps,
+    as_samples,
+    find_batched,
+)
+from tamiyo.model import StandIn, drawing_from
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,19 +40,26 @@ class BatchedLayer(nn.Module):
 
     Args:
         layer: The layer; its numbers are not used.
-        forward: Its batched form.
+        form: Its batched form.
         rows: Its tensors.
     """
 
-    def __init__(self, layer: nn.Module, forward: BatchedForward, rows: Rows) -> None:
+    def __init__(self, layer: nn.Module, form: BatchedForm, rows: Rows) -> None:
         super().__init__()
         self.layer = layer.to(device="meta")
-        self._batched_forward = forward
+        self._form = form
         self._rows = rows
 
-    def forward(self, *inputs: Any, **options: Any) -> Tensor:  # noqa: ANN401  # the layer's own
-        """Run the layer on features [R * B, ...]."""
-        return self._batched_forward(self.layer, self._rows, *inputs, **options)
+    def forward(self, *inputs: Any, **options: Any) -> Features:  # noqa: ANN401  # the layer's own
+        """Run the layer on features of every network, in the layout that suits it."""
+        first, *others = inputs
+        networks = self._rows.count
+        layout = self._form.layout
+        if layout == Layout.MAPS or (layout == Layout.ANY and isinstance(first, Maps)):
+            maps = as_maps(first, networks)
+            return Maps(self._form.forward(self.layer, self._rows, maps, *others, **options))
+        samples = [as_samples(one) for one in inputs]
+        return self._form.forward(self.layer, self._rows, *samples, **options)
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401  # whatever the layer has
         try:
@@ -56,6 +72,19 @@ class BatchedLayer(nn.Module):
         return found
 
 
+class Border(StandIn):
+    """A module that is met with samples and gives samples: code of others stands around or in it.
+
+    Args:
+        host_module: The module.
+    """
+
+    def forward(self, *inputs: Any, **options: Any) -> Any:  # noqa: ANN401  # the module's own
+        """Run the module on samples."""
+        outputs = self.host_module(*(as_samples(one) for one in inputs), **options)
+        return as_samples(outputs)
+
+
 def stack_module(module: nn.Module, bank: Bank, path: str = "") -> nn.Module:
     """Copy a module so that the copy runs all networks of a bank's passes.
 
@@ -65,7 +94,7 @@ def stack_module(module: nn.Module, bank: Bank, path: str = "") -> nn.Module:
         path: What the module is called in the bank's modules, if it is a part of them.
 
     Returns:
-        A module that maps features [R * B, ...] as ``module`` maps [B, ...].
+        A module that maps features of R networks as ``module`` maps those of one.
     """
     return _stack(copy.deepcopy(module), bank, f"{path}." if path else "", {})
 
@@ -75,17 +104,20 @@ def _stack(
 ) -> nn.Module:
     if module in stacked:
         return stacked[module]
-    forward = find_batched(module)
-    if forward is None and _has_own_tensors(module):
-        forward = _Mapped()
-    if forward is not None:
-        stacked[module] = BatchedLayer(module, forward, Rows(bank, prefix))
+    form = find_batched(module)
+    if form is None and _has_own_tensors(module):
+        form = BatchedForm(forward=_Mapped(), layout=Layout.SAMPLES)
+    if form is not None:
+        stacked[module] = BatchedLayer(module, form, Rows(bank, prefix))
         return stacked[module]
-    stacked[module] = module
+    is_sequence = type(module) is nn.Sequential
+    stacked[module] = module if is_sequence else Border(module)
     for name, child in list(module._modules.items()):  # noqa: SLF001  # a shared child has two names
         if child is not None:
-            module.register_module(name, _stack(child, bank, f"{prefix}{name}.", stacked))
-    return module
+            own = _stack(child, bank, f"{prefix}{name}.", stacked)
+            is_bare = is_sequence or isinstance(own, Border)
+            module.register_module(name, own if is_bare else Border(own))
+    return stacked[module]
 
 
 def _has_own_tensors(module: nn.Module) -> bool:
@@ -103,7 +135,9 @@ class _Mapped:
     def __call__(self, layer: nn.Module, rows: Rows, *inputs: object, **options: object) -> Tensor:
         names = [name for name, _ in (*layer.named_parameters(), *layer.named_buffers())]
         tensors = {name: rows[name] for name in names}
-        parts = [rows.split(one) if isinstance(one, Tensor) else one for one in inputs]
+        parts = [
+            one.unflatten(0, (rows.count, -1)) if isinstance(one, Tensor) else one for one in inputs
+        ]
         if self._is_mapped:
             try:
                 return _run_mapped(layer, tensors, parts, options)

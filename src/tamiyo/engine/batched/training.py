@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from tamiyo.engine.batched.bank import Bank
+    from tamiyo.engine.batched.layers import Features
     from tamiyo.engine.batched.network import StackedNetwork
     from tamiyo.engine.batched.optimizers import RowOptimizer
     from tamiyo.engine.batched.work import StructureWork
@@ -141,7 +142,7 @@ class _Epoch:
         self,
         slot_id: str,
         environments: Sequence[int],
-        features: Tensor,
+        features: Features,
         inputs: Tensor,
         targets: Tensor,
     ) -> None:
@@ -149,12 +150,12 @@ class _Epoch:
         count = len(self._members)
 
         def choose(samples: Tensor) -> Tensor:
-            return samples.view(count, -1, *samples.shape[1:])[list(environments)].flatten(0, 1)
+            return samples.unflatten(0, (count, -1))[list(environments)].flatten(0, 1)
 
         outputs = self._network.resume(
             choose(inputs),
             slot_id,
-            choose(features),
+            features,
             environments,
             generators=tuple(self._members[e].generators["shadow"] for e in environments),
         )

@@ -12,6 +12,7 @@ copy of it, named ``network``, which builds the grown network where Tamiyo is no
 from __future__ import annotations
 
 from .bodies import BODIES, Body, build_seed
+from .conv import SqueezeExcite
 from .grown import GrownModule, grow_module
 from .loading import (
     GROWTH_FORMAT,
@@ -39,6 +40,7 @@ __all__ = [
     "LearnedGate",
     "LoadError",
     "SeedModule",
+    "SqueezeExcite",
     "StandIn",
     "Topology",
     "build_seed",

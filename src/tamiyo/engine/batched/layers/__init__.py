@@ -2,17 +2,33 @@
 
 from __future__ import annotations
 
-from tamiyo.engine.batched.layers import convolution, linear, normalization, pointwise, pooling
-from tamiyo.engine.batched.layers.registry import BatchedForward, Rows, batches, find_batched
+from tamiyo.engine.batched.layers import (
+    convolution,
+    linear,
+    normalization,
+    pointwise,
+    pooling,
+    seeds,
+)
+from tamiyo.engine.batched.layers.features import Features, Maps, as_maps, as_samples, join, split
+from tamiyo.engine.batched.layers.registry import BatchedForm, Layout, Rows, batches, find_batched
 
 __all__ = [
-    "BatchedForward",
+    "BatchedForm",
+    "Features",
+    "Layout",
+    "Maps",
     "Rows",
+    "as_maps",
+    "as_samples",
     "batches",
     "convolution",
     "find_batched",
+    "join",
     "linear",
     "normalization",
     "pointwise",
     "pooling",
+    "seeds",
+    "split",
 ]

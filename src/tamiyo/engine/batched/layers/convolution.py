@@ -18,8 +18,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from tamiyo.engine.batched.layers.normalization import shape_for
-from tamiyo.engine.batched.layers.registry import batches
+from tamiyo.engine.batched.layers.normalization import per_channel
+from tamiyo.engine.batched.layers.registry import Layout, batches
 
 if TYPE_CHECKING:
     from tamiyo.engine.batched.layers.registry import Rows
@@ -112,135 +112,125 @@ def choose_lowering(geometry: Geometry) -> Lowering:
     return Lowering.GROUPED if is_wide and height * width >= _GROUPED_PIXELS else Lowering.COLUMNS
 
 
-@batches(nn.Conv2d)
-def _conv2d(layer: nn.Conv2d, rows: Rows, features: Tensor) -> Tensor:
+@batches(nn.Conv2d, layout=Layout.MAPS)
+def _conv2d(layer: nn.Conv2d, rows: Rows, maps: Tensor) -> Tensor:
     if layer.padding_mode != "zeros" or isinstance(layer.padding, str):
         message = "convolution must be padded by a number of zeros"
         raise NotImplementedError(message)
     groups = layer.groups
-    per_network = rows.split(features)  # [R, B, C, H, W]
     weight = rows["weight"]  # [R, O, C / groups, h, w]
     if groups > 1:  # a group is like a network of its own
-        per_network = per_network.unflatten(2, (groups, -1)).transpose(1, 2).flatten(0, 1)
+        maps = maps.unflatten(1, (groups, -1)).flatten(0, 1)
         weight = weight.unflatten(1, (groups, -1)).flatten(0, 1)
     geometry = Geometry(
         inputs=layer.in_channels // groups,
         outputs=layer.out_channels // groups,
-        size=tuple(features.shape[2:]),
+        size=tuple(maps.shape[2:4]),
         kernel=layer.kernel_size,  # type: ignore[arg-type]  # a pair, in a layer
         stride=layer.stride,  # type: ignore[arg-type]
         padding=layer.padding,  # type: ignore[arg-type]
         dilation=layer.dilation,  # type: ignore[arg-type]
     )
-    outputs = convolve(per_network, weight, geometry, choose_lowering(geometry))
+    outputs = convolve(maps, weight, geometry, choose_lowering(geometry))
     if groups > 1:
-        outputs = outputs.unflatten(0, (rows.count, groups)).transpose(1, 2).flatten(2, 3)
-    if layer.bias is not None:
-        outputs = outputs + shape_for(rows["bias"], outputs)
-    return outputs.flatten(0, 1)
+        outputs = outputs.unflatten(0, (rows.count, groups)).flatten(1, 2)
+    return outputs if layer.bias is None else outputs + per_channel(rows["bias"])
 
 
-def convolve(features: Tensor, weight: Tensor, geometry: Geometry, lowering: Lowering) -> Tensor:
-    """Convolve the features of each network with its own weights.
+def convolve(maps: Tensor, weight: Tensor, geometry: Geometry, lowering: Lowering) -> Tensor:
+    """Convolve the maps of each network with its own weights.
 
     Args:
-        features: Shape [R, B, C, H, W].
+        maps: Shape [R, C, H, W, B].
         weight: Shape [R, O, C, h, w].
         geometry: What the shapes do not say.
         lowering: How to compute it.
 
     Returns:
-        Shape [R, B, O, H', W'].
+        Shape [R, O, H', W', B].
     """
     if lowering == Lowering.POINTWISE:
-        return _convolve_pointwise(features, weight.flatten(2))
-    if lowering == Lowering.GROUPED:
-        return _convolve_grouped(features, weight, geometry)
-    function = _DenseConvolution if lowering == Lowering.DENSE else _ColumnConvolution
-    outputs: Tensor = function.apply(features.contiguous(), weight, geometry)
-    return outputs
+        outputs = torch.bmm(weight.flatten(2), maps.flatten(2))
+    elif lowering == Lowering.GROUPED:
+        outputs = _convolve_grouped(maps, weight, geometry)
+    else:
+        function = _DenseConvolution if lowering == Lowering.DENSE else _ColumnConvolution
+        outputs = function.apply(maps.contiguous(), weight, geometry)
+    return outputs.view(len(maps), geometry.outputs, *geometry.output_size, maps.shape[-1])
 
 
-def _convolve_pointwise(features: Tensor, weight: Tensor) -> Tensor:
-    """One matrix product per network over all of its pixels."""
-    networks, samples, channels, height, width = features.shape
-    pixels = features.permute(0, 3, 4, 1, 2).reshape(networks, -1, channels)  # [R, H W B, C]
-    outputs = torch.bmm(pixels, weight.transpose(1, 2))
-    return outputs.view(networks, height, width, samples, -1).permute(0, 3, 4, 1, 2).contiguous()
-
-
-def _convolve_grouped(features: Tensor, weight: Tensor, geometry: Geometry) -> Tensor:
+def _convolve_grouped(maps: Tensor, weight: Tensor, geometry: Geometry) -> Tensor:
     """PyTorch's grouped convolution, one group per network."""
-    networks = len(features)
+    networks = len(maps)
     if networks == 1:  # a single group is computed by another kernel, which rounds differently
-        doubled = (torch.cat([one, torch.zeros_like(one)]) for one in (features, weight))
+        doubled = (torch.cat([one, torch.zeros_like(one)]) for one in (maps, weight))
         return _convolve_grouped(*doubled, geometry)[:1]
     outputs = F.conv2d(
-        features.transpose(0, 1).flatten(1, 2),
+        maps.permute(4, 0, 1, 2, 3).flatten(1, 2),
         weight.flatten(0, 1),
         stride=geometry.stride,
         padding=geometry.padding,
         dilation=geometry.dilation,
         groups=networks,
     )
-    return outputs.unflatten(1, (networks, -1)).transpose(0, 1).contiguous()
+    return outputs.unflatten(1, (networks, -1)).permute(1, 2, 3, 4, 0).contiguous()
 
 
 class _DenseConvolution(torch.autograd.Function):
-    """The convolution's matrix [C H W, O H' W'], written out for every network, times its maps."""
+    """The convolution's matrix [O H' W', C H W], written out for every network, times its maps."""
 
     @staticmethod
-    def forward(ctx: Any, features: Tensor, weight: Tensor, geometry: Geometry) -> Tensor:  # type: ignore[override]  # noqa: ANN401
-        """Return the convolution, [R, B, O, H', W']."""
-        matrix = weight.new_zeros(len(weight), *_matrix_shape(geometry))
+    def forward(ctx: Any, maps: Tensor, weight: Tensor, geometry: Geometry) -> Tensor:  # type: ignore[override]  # noqa: ANN401
+        """Return the convolution, [R, O H' W', B]."""
+        rows, columns = _matrix_shape(geometry)
+        matrix = weight.new_zeros(len(weight), rows, columns)
         for (row, column), view in _tap_views(matrix, geometry):
             view.copy_(weight[:, :, :, row, column, None, None].expand_as(view))
-        ctx.save_for_backward(features, weight, matrix)
+        ctx.save_for_backward(maps, weight, matrix)
         ctx.geometry = geometry
-        outputs = torch.bmm(features.flatten(2), matrix)
-        return outputs.view(*features.shape[:2], geometry.outputs, *geometry.output_size)
+        return torch.bmm(matrix, maps.view(len(maps), columns, -1))
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None, None]:  # type: ignore[override]  # noqa: ANN401
-        """Return the gradients of features and weight."""
-        features, weight, matrix = ctx.saved_tensors
-        flat = gradient.flatten(2)
-        of_features = of_weight = None
+        """Return the gradients of maps and weight."""
+        maps, weight, matrix = ctx.saved_tensors
+        of_maps = of_weight = None
         if ctx.needs_input_grad[0]:
-            of_features = torch.bmm(flat, matrix.transpose(1, 2)).view(features.shape)
+            of_maps = torch.bmm(matrix.transpose(1, 2), gradient).view(maps.shape)
         if ctx.needs_input_grad[1]:
-            of_matrix = torch.bmm(features.flatten(2).transpose(1, 2), flat)
+            flat = maps.view(len(maps), matrix.shape[2], -1)
+            of_matrix = torch.bmm(gradient, flat.transpose(1, 2))
             of_weight = torch.zeros_like(weight)
             for (row, column), view in _tap_views(of_matrix, ctx.geometry):
                 of_weight[:, :, :, row, column] = view.sum(dim=(3, 4))
-        return of_features, of_weight, None
+        return of_maps, of_weight, None
 
 
 def _matrix_shape(geometry: Geometry) -> tuple[int, int]:
     (height, width), (high, wide) = geometry.size, geometry.output_size
-    return geometry.inputs * height * width, geometry.outputs * high * wide
+    return geometry.outputs * high * wide, geometry.inputs * height * width
 
 
 def _tap_views(matrix: Tensor, geometry: Geometry) -> Iterator[tuple[tuple[int, int], Tensor]]:
     """Yield every tap with the places its weights have in the matrix, a view [R, O, C, h, w]."""
     (height, width), (high, wide) = geometry.size, geometry.output_size
-    columns = geometry.outputs * high * wide
+    columns = geometry.inputs * height * width
     down, right = geometry.stride
     for tap, read, write in geometry.taps():
         sizes = [part.stop - part.start for part in write]
-        pixel = read[0].start * width + read[1].start
+        pixel = write[0].start * wide + write[1].start
         yield (
             tap,
             matrix.as_strided(
                 (len(matrix), geometry.outputs, geometry.inputs, *sizes),
                 (
                     matrix.stride(0),
-                    high * wide,
-                    height * width * columns,
-                    down * width * columns + wide,
-                    right * columns + 1,
+                    high * wide * columns,
+                    height * width,
+                    wide * columns + down * width,
+                    columns + right,
                 ),
-                matrix.storage_offset() + pixel * columns + write[0].start * wide + write[1].start,
+                matrix.storage_offset() + pixel * columns + read[0].start * width + read[1].start,
             ),
         )
 
@@ -249,35 +239,32 @@ class _ColumnConvolution(torch.autograd.Function):
     """Patches as columns [C h w, H' W' B], a block of networks at a time; made again backward."""
 
     @staticmethod
-    def forward(ctx: Any, features: Tensor, weight: Tensor, geometry: Geometry) -> Tensor:  # type: ignore[override]  # noqa: ANN401
-        """Return the convolution, [R, B, O, H', W']."""
-        maps = features.permute(0, 2, 3, 4, 1).contiguous()  # [R, C, H, W, B]
-        outputs = maps.new_empty(len(maps), geometry.outputs, *geometry.output_size, maps.shape[-1])
+    def forward(ctx: Any, maps: Tensor, weight: Tensor, geometry: Geometry) -> Tensor:  # type: ignore[override]  # noqa: ANN401
+        """Return the convolution, [R, O, H' W' B]."""
+        high, wide = geometry.output_size
+        outputs = maps.new_empty(len(maps), geometry.outputs, high * wide * maps.shape[-1])
         for block, columns in _blocks(maps, geometry):
             _fill_columns(columns, maps[block], geometry)
-            flat_columns = columns.view(*_columns_shape(columns))
-            torch.bmm(weight[block].flatten(2), flat_columns, out=outputs[block].flatten(2))
+            torch.bmm(weight[block].flatten(2), _flatten(columns), out=outputs[block])
         ctx.save_for_backward(maps, weight)
         ctx.geometry = geometry
-        return outputs.permute(0, 4, 1, 2, 3).contiguous()
+        return outputs
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None, None]:  # type: ignore[override]  # noqa: ANN401
-        """Return the gradients of features and weight."""
+        """Return the gradients of maps and weight."""
         maps, weight = ctx.saved_tensors
         geometry = ctx.geometry
-        flat = gradient.permute(0, 2, 3, 4, 1).contiguous().flatten(2)  # [R, O, H' W' B]
         of_maps = torch.zeros_like(maps) if ctx.needs_input_grad[0] else None
-        of_weight = torch.empty_like(weight, memory_format=torch.contiguous_format)
+        of_weight = weight.new_empty(weight.shape)
         for block, columns in _blocks(maps, geometry):
             _fill_columns(columns, maps[block], geometry)
-            flat_columns = columns.view(*_columns_shape(columns))
-            torch.bmm(flat[block], flat_columns.transpose(1, 2), out=of_weight[block].flatten(2))
+            of_block = of_weight[block].flatten(2)
+            torch.bmm(gradient[block], _flatten(columns).transpose(1, 2), out=of_block)
             if of_maps is not None:
-                products = torch.bmm(weight[block].flatten(2).transpose(1, 2), flat[block])
+                products = torch.bmm(weight[block].flatten(2).transpose(1, 2), gradient[block])
                 _add_columns(of_maps[block], products.view_as(columns), geometry)
-        of_features = None if of_maps is None else of_maps.permute(0, 4, 1, 2, 3).contiguous()
-        return of_features, of_weight, None
+        return of_maps, of_weight, None
 
 
 def _blocks(maps: Tensor, geometry: Geometry) -> Iterator[tuple[slice, Tensor]]:
@@ -294,8 +281,9 @@ def _blocks(maps: Tensor, geometry: Geometry) -> Iterator[tuple[slice, Tensor]]:
         yield block, memory[: block.stop - block.start]
 
 
-def _columns_shape(columns: Tensor) -> tuple[int, int, int]:
-    return len(columns), columns[0, :, :, :, 0, 0, 0].numel(), columns[0, 0, 0, 0].numel()
+def _flatten(columns: Tensor) -> Tensor:
+    """Columns [R, C, h, w, H', W', B] as matrices [R, C h w, H' W' B]."""
+    return columns.flatten(4).flatten(1, 3)
 
 
 def _fill_columns(columns: Tensor, maps: Tensor, geometry: Geometry) -> None:

@@ -13,7 +13,6 @@ from tamiyo.engine.batched.layers.registry import batches
 if TYPE_CHECKING:
     from tamiyo.engine.batched.layers.registry import Rows
 
-
 __all__: list[str] = []
 
 
@@ -33,13 +32,11 @@ def _embedding(layer: nn.Embedding, rows: Rows, symbols: Tensor) -> Tensor:
     if layer.max_norm is not None or layer.sparse or layer.scale_grad_by_freq:
         message = "embedding must have no max_norm, be dense and not scale gradients"
         raise NotImplementedError(message)
-    table = rows["weight"].flatten(0, 1)
+    table = rows["weight"].flatten(0, 1)  # [R * symbols, D]
+    apart = symbols.unflatten(0, (rows.count, -1))
     offsets = torch.arange(rows.count, device=symbols.device) * layer.num_embeddings
-    own = rows.split(symbols) + offsets.view(-1, *[1] * symbols.dim())
-    padding = layer.padding_idx
-    if padding is None:
-        return F.embedding(own, table).flatten(0, 1)
-    # Gradients of the padding symbol are left out for every network.
-    is_padding = (rows.split(symbols) == padding).unsqueeze(-1)
-    found = F.embedding(own, table)
-    return torch.where(is_padding, found.detach(), found).flatten(0, 1)
+    found = F.embedding(apart + offsets.view(-1, *[1] * symbols.dim()), table)
+    if layer.padding_idx is not None:  # whose numbers do not learn
+        is_padding = (apart == layer.padding_idx).unsqueeze(-1)
+        found = torch.where(is_padding, found.detach(), found)
+    return found.flatten(0, 1)

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from tamiyo.engine.batched.layers.registry import batches
+from tamiyo.engine.batched.layers.registry import Layout, batches
 
 if TYPE_CHECKING:
     from tamiyo.engine.batched.layers.registry import Rows
 
+__all__ = ["per_channel"]
 
-__all__ = ["shape_for"]
 
-
-def shape_for(numbers: Tensor, features: Tensor) -> Tensor:
-    """Give numbers per channel, [R, C], the shape that multiplies features [R, B, C, ...]."""
-    return numbers.view(*numbers.shape[:1], 1, numbers.shape[1], *[1] * (features.dim() - 3))
+def per_channel(numbers: Tensor) -> Tensor:
+    """Give numbers [R, C] the shape that meets maps [R, C, H, W, B]."""
+    return numbers[:, :, None, None, None]
 
 
 @batches(nn.LayerNorm)
@@ -26,40 +26,58 @@ def _layer_norm(layer: nn.LayerNorm, rows: Rows, features: Tensor) -> Tensor:
     normal = F.layer_norm(features, layer.normalized_shape, eps=layer.eps)
     if not layer.elementwise_affine:
         return normal
+    apart = normal.unflatten(0, (rows.count, -1))
     shape = (rows.count, *[1] * (features.dim() - len(layer.normalized_shape)))
-    per_network = rows.split(normal)
-    scaled = per_network * rows["weight"].view(*shape, *layer.normalized_shape)
+    scaled = apart * rows["weight"].view(*shape, *layer.normalized_shape)
     if layer.bias is not None:
         scaled = scaled + rows["bias"].view(*shape, *layer.normalized_shape)
     return scaled.flatten(0, 1)
 
 
-@batches(nn.GroupNorm)
-def _group_norm(layer: nn.GroupNorm, rows: Rows, features: Tensor) -> Tensor:
-    normal = F.group_norm(features, layer.num_groups, eps=layer.eps)
+@batches(nn.GroupNorm, layout=Layout.MAPS)
+def _group_norm(layer: nn.GroupNorm, rows: Rows, maps: Tensor) -> Tensor:
+    groups = maps.view(len(maps), layer.num_groups, -1, maps.shape[-1])  # [R, G, numbers, B]
+    normal = _Standardize.apply(groups, layer.eps).view(maps.shape)
     if not layer.affine:
         return normal
-    per_network = rows.split(normal)
-    scaled = per_network * shape_for(rows["weight"], per_network)
-    return (scaled + shape_for(rows["bias"], per_network)).flatten(0, 1)
+    return normal * per_channel(rows["weight"]) + per_channel(rows["bias"])
 
 
-@batches(nn.BatchNorm1d, nn.BatchNorm2d)
-def _batch_norm(layer: nn.BatchNorm2d, rows: Rows, features: Tensor) -> Tensor:
+class _Standardize(torch.autograd.Function):
+    """Subtract the mean over axis 2 and divide by the standard deviation, as GroupNorm does."""
+
+    @staticmethod
+    def forward(ctx: Any, numbers: Tensor, eps: float) -> Tensor:  # type: ignore[override]  # noqa: ANN401
+        """Return the standardized numbers."""
+        centered = numbers - numbers.mean(dim=2, keepdim=True)
+        variance = centered.square().mean(dim=2, keepdim=True)
+        inverse = variance.add_(eps).sqrt_().reciprocal_()
+        normal = centered.mul_(inverse)
+        ctx.save_for_backward(normal, inverse)
+        return normal
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:  # type: ignore[override]  # noqa: ANN401
+        """Return the gradient of the numbers."""
+        normal, inverse = ctx.saved_tensors
+        along = (gradient * normal).mean(dim=2, keepdim=True)
+        moved = gradient - gradient.mean(dim=2, keepdim=True) - normal * along
+        return moved * inverse, None
+
+
+@batches(nn.BatchNorm2d, layout=Layout.MAPS)
+def _batch_norm(layer: nn.BatchNorm2d, rows: Rows, maps: Tensor) -> Tensor:
     if layer.momentum is None:
         message = "batch normalization must have a momentum"
         raise NotImplementedError(message)
-    per_network = rows.split(features)
-    channels = per_network.transpose(1, 2)  # [R, C, B, ...]
-    flat = channels.reshape(1, rows.count * layer.num_features, -1)
     by_batch = layer.training or not layer.track_running_stats
-    mean = variance = None
+    mean = variance = weight = bias = None
     if layer.track_running_stats and (rows.keeps_statistics or not by_batch):
         mean, variance = rows["running_mean"].view(-1), rows["running_var"].view(-1)
         if layer.training:
             rows["num_batches_tracked"].add_(1)
-    weight, bias = (
-        (rows["weight"].reshape(-1), rows["bias"].reshape(-1)) if layer.affine else (None, None)
-    )
+    if layer.affine:
+        weight, bias = rows["weight"].flatten(), rows["bias"].flatten()
+    flat = maps.view(1, rows.count * layer.num_features, -1)  # a channel's numbers side by side
     normal = F.batch_norm(flat, mean, variance, weight, bias, by_batch, layer.momentum, layer.eps)
-    return normal.view(channels.shape).transpose(1, 2).flatten(0, 1)
+    return normal.view(maps.shape)

@@ -1,19 +1,22 @@
-"""Batched layers: what a layer computes for many environments at once.
+"""The registry of batched layers: what each computes for many networks at once.
 
-Features of a population are one tensor whose first axis holds the samples of the first environment,
-then those of the second, and so on: shape [R * B, ...] for R networks and B samples each. A module
-without tensors of its own runs its own code on that, since samples do not meet. A layer that has
-some needs an entry here: a function of the layer (for its settings), its tensors with a leading
-axis R, and its input.
+A batched layer is a function of the layer (for its settings), its :class:`Rows` (its tensors with a
+leading axis R for the networks) and its input. It says which layout of features it takes:
 
-An environment's numbers must not depend on what stands beside it, to the last bit. Kernels compute
-the last few numbers of a tensor in another way than the rest where that may differ in rounding
-(exponentials, fused multiply-adds); use :func:`pointwise` for such functions.
+- ``Layout.SAMPLES``: [R * B, ...], the samples of the first network, then those of the second ...
+- ``Layout.MAPS``: [R, C, H, W, B], samples last.
+- ``Layout.ANY``: either, for functions that work number by number.
+
+A network's numbers must not depend on what stands beside it, to the last bit. Kernels compute the
+last few numbers of a tensor in another way than the rest where that may differ in rounding
+(exponentials, fused multiply-adds): see :func:`tamiyo.engine.batched.layers.pointwise.guard`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
 from typing import TYPE_CHECKING, TypeVar
 
 from torch import Tensor, nn
@@ -23,7 +26,15 @@ if TYPE_CHECKING:
 
     from tamiyo.engine.batched.bank import Bank
 
-__all__ = ["BatchedForward", "Rows", "batches", "find_batched"]
+__all__ = ["BatchedForm", "Layout", "Rows", "batches", "find_batched"]
+
+
+class Layout(StrEnum):
+    """How features lie in memory."""
+
+    SAMPLES = "samples"
+    MAPS = "maps"
+    ANY = "any"
 
 
 class Rows:
@@ -57,29 +68,44 @@ class Rows:
         """Return a parameter or buffer of every network, shape [R, ...]."""
         return self._bank.read(self._prefix + name)
 
-    def split(self, features: Tensor) -> Tensor:
-        """Turn features [R * B, ...] into [R, B, ...]."""
-        return features.reshape(self.count, -1, *features.shape[1:])
+
+_Forward = TypeVar("_Forward", bound=Callable[..., Tensor])
 
 
-BatchedForward = Callable[..., Tensor]
-"""Maps a layer, its :class:`Rows` and its input [R * B, ...] to its output [R * B, ...]."""
+@dataclass(frozen=True, kw_only=True)
+class BatchedForm:
+    """How a layer is computed for many networks.
 
-_Forward = TypeVar("_Forward", bound=BatchedForward)
+    Attributes:
+        forward: Maps the layer, its :class:`Rows` and its input to its output.
+        layout: The layout of both.
+    """
 
-_LAYERS: dict[type[nn.Module], BatchedForward] = {}
+    forward: Callable[..., Tensor]
+    layout: Layout
 
 
-def batches(*kinds: type[nn.Module]) -> Callable[[_Forward], _Forward]:
-    """Register a function as the batched form of layers of exactly these classes."""
+_FORMS: dict[type[nn.Module], BatchedForm] = {}
+
+
+def batches(
+    *kinds: type[nn.Module], layout: Layout = Layout.SAMPLES
+) -> Callable[[_Forward], _Forward]:
+    """Register a function as the batched form of layers of exactly these classes.
+
+    Args:
+        kinds: The classes.
+        layout: How the input lies in memory; the output is to lie the same way.
+    """
 
     def register(forward: _Forward) -> _Forward:
-        _LAYERS.update(dict.fromkeys(kinds, forward))
+        form = BatchedForm(forward=forward, layout=layout)
+        _FORMS.update(dict.fromkeys(kinds, form))
         return forward
 
     return register
 
 
-def find_batched(layer: nn.Module) -> BatchedForward | None:
+def find_batched(layer: nn.Module) -> BatchedForm | None:
     """Return the batched form of a layer; ``None`` if there is none."""
-    return _LAYERS.get(type(layer))
+    return _FORMS.get(type(layer))

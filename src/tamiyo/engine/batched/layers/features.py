@@ -1,0 +1,58 @@
+"""The two ways in which features of a population lie in memory.
+
+*Samples*: one tensor [R * B, ...], the samples of the first network, then those of the second, and
+so on. Any code that treats samples alike runs on it as on one batch.
+
+*Maps*: one tensor [R, C, H, W, B], samples last. Kernels then work along the samples, however small
+the maps are, and matrix products of each network need no copies.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from torch import Tensor
+
+__all__ = ["Features", "Maps", "as_maps", "as_samples", "join", "split"]
+
+
+@dataclass(frozen=True)
+class Maps:
+    """Feature maps of many networks.
+
+    Attributes:
+        data: Shape [R, C, H, W, B].
+    """
+
+    data: Tensor
+
+
+Features: TypeAlias = Tensor | Maps
+"""Samples [R * B, ...] or maps."""
+
+
+def as_maps(features: Features, networks: int) -> Tensor:
+    """Return features as [R, C, H, W, B]."""
+    if isinstance(features, Maps):
+        return features.data
+    return features.unflatten(0, (networks, -1)).permute(0, 2, 3, 4, 1).contiguous()
+
+
+def as_samples(features: Any) -> Any:  # noqa: ANN401  # whatever code of others hands around
+    """Return features as [R * B, ...]; anything else as it is."""
+    if isinstance(features, Maps):
+        return features.data.permute(0, 4, 1, 2, 3).flatten(0, 1)
+    return features
+
+
+def split(features: Features, networks: int) -> Tensor:
+    """Return features with the networks as an axis of their own: [R, B, ...] or [R, C, H, W, B]."""
+    if isinstance(features, Maps):
+        return features.data
+    return features.unflatten(0, (networks, -1))
+
+
+def join(separate: Tensor, like: Features) -> Features:
+    """Undo :func:`split`, in the layout of other features."""
+    return Maps(separate) if isinstance(like, Maps) else separate.flatten(0, 1)
