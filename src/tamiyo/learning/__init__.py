@@ -10,11 +10,12 @@ from tamiyo.learning.diagnostics import UpdateParts
 from tamiyo.learning.gae import compute_gae
 from tamiyo.learning.head_advantages import ClipMode
 from tamiyo.learning.normalizers import (
+    Normalization,
     ObservationNormalizer,
     RewardNormalizer,
     ValueNormalizer,
 )
-from tamiyo.learning.ppo import PPO, Normalization, PPOConfig
+from tamiyo.learning.ppo import PPO, PPOConfig
 from tamiyo.learning.trainer import Trainer, TrainerConfig
 
 __all__ = [

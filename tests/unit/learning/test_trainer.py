@@ -67,6 +67,13 @@ def test_equal_seeds_train_equally_and_others_do_not():
     assert reports[0] == reports[1] != reports[2]
 
 
+def test_what_an_update_would_refuse_is_refused_at_once():
+    with pytest.raises(ConfigError, match=r"minibatches must be in \[1, 4\].*, got 5"):
+        build(config=replace(CONFIG, ppo=PPOConfig(minibatches=5)))
+    with pytest.raises(ConfigError, match="rollout_steps must be at most 100000, got 100001"):
+        replace(CONFIG, rollout_steps=100_001)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
