@@ -75,7 +75,7 @@ def test_learned_stands_against_every_other_row(comparison):
 
 
 def test_an_environment_without_hosts_has_the_returns_of_its_episodes(tmp_path):
-    config = replace(CONFIG, env="tamiyo/ProbeActionOnly-v0")
+    config = replace(CONFIG, env="tamiyo/ProbeActionOnly-v0", surrogate=SurrogateConfig())
     train_controller(config, tmp_path / "run", sink=NullSink())
     comparison = evaluate_controller(tmp_path / "run", seeds=6)
     assert [row.name for row in comparison.rows] == ["learned, sampled", "learned"]
