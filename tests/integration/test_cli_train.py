@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 
 import pytest
 
@@ -18,10 +21,11 @@ from tests.support.commands import (
     words_for,
 )
 
-QUICK = [
+SMALL = [
     *("train", "--total-steps", "80", "--envs", "4", "--rollout-steps", "10"),
-    *("--network.hidden", "8", "--network.slot-hidden", "4", "--surrogate.slots", "1"),
+    *("--network.hidden", "8", "--network.slot-hidden", "4"),
 ]
+QUICK = [*SMALL, "--surrogate.slots", "1"]
 
 
 @pytest.mark.parametrize("path", TRAIN_SETTINGS, ids=flag_of)
@@ -51,7 +55,7 @@ def test_a_script_gets_one_object(capsys, tmp_path):
 
 def test_a_probe_is_trained_on_and_judged_by_its_returns(capsys, tmp_path):
     words = ["--env", "tamiyo/ProbeActionOnly-v0", "--out", tmp_path / "run"]
-    assert call(capsys, *QUICK, *words)[0] == 0
+    assert call(capsys, *SMALL, *words)[0] == 0
     code, out, _ = call(capsys, "evaluate", tmp_path / "run", "--seeds", "4", "--json")
     rows = json.loads(out)["rows"]
     assert code == 0
@@ -80,6 +84,22 @@ def test_a_finished_training_can_be_resumed_without_harm(capsys, tmp_path):
     [
         (["train", "--env", "nowhere"], "env must be one of surrogate, surrogate-tiny, "),
         (["train", "--ppo.clip-range", "2"], "clip_range must be at most 1, got 2.0"),
+        (["train", "--envs", "10000000"], "envs must be at most 65536, got 10000000"),
+        (["train", "--network.hidden", "1000000000"], "hidden must be at most 4096, got 10000"),
+        (
+            ["train", "--rollout-steps", "100000", "--envs", "65536"],
+            "memory must suffice for 65536",
+        ),
+        (["train", "--surrogate.noise-points", "inf"], "noise_points must be finite, got inf"),
+        (["train", "--env", "Ant-v5"], "env must be one that Gymnasium can make here, got Ant-v5"),
+        (
+            ["train", "--env", "nowhere_at_all:X-v0"],
+            "env must be MODULE:ID with a module to import",
+        ),
+        (
+            ["train", "--env", "Acrobot-v1", "--surrogate.slots", "2"],
+            "settings of the surrogate must go with --env surrogate, got Acrobot-v1 with slots 2",
+        ),
         (["train", "--resume", "x", "--seed", "3"], "--resume must stand alone (but for --json)"),
         (["train", "--resume", "nowhere"], "run folder must hold the config.json of a run"),
         (["train", "--large", "--network.layers", "2"], "--large must stand without sizes of"),
@@ -94,6 +114,54 @@ def test_what_cannot_be_done_is_refused_in_one_line(capsys, tmp_path, monkeypatc
     assert (code, out, err.count("\n")) == (2, "", 1)
     assert message in err
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--ppo.minibatches", "65"], "minibatches must be in [1, 4] (environments), got 65"),
+        (["--ppo.learning-rate", "inf"], "learning_rate must be finite, got inf"),
+        (["--ppo.learning-rate", "1e6"], "learning_rate must be at most 1, got 1000000.0"),
+        (["--ppo.entropy-coefficient", "inf"], "entropy_coefficient must be finite, got inf"),
+        (["--envs", "1", "--ppo.minibatches", "2"], "minibatches must be in [1, 1]"),
+        (["--env", "FrozenLake-v1"], "observations must be a Box with one axis"),
+    ],
+)
+def test_an_earlier_run_outlives_the_refusal_of_the_next_one(capsys, tmp_path, words, message):
+    call(capsys, *SMALL, "--out", tmp_path / "run")
+    before = {path.name: path.read_bytes() for path in (tmp_path / "run").iterdir()}
+    code, _, err = call(capsys, *SMALL, *words, "--out", tmp_path / "run", "--overwrite")
+    assert (code, err.count("\n")) == (2, 1)
+    assert message in err
+    assert {path.name: path.read_bytes() for path in (tmp_path / "run").iterdir()} == before
+
+
+def test_one_environment_is_enough(capsys, tmp_path):
+    code, out, _ = call(capsys, *QUICK, "--envs", "1", "--out", tmp_path / "run", "--json")
+    assert (code, json.loads(out)["updates"]) == (0, 8)
+
+
+@pytest.mark.parametrize(
+    ("words", "code"), [([], 2), (["--json"], 128 + 13)], ids=["progress", "json"]
+)
+def test_a_reader_that_leaves_ends_a_training_in_one_line_with_a_checkpoint(tmp_path, words, code):
+    command = [sys.executable, "-m", "tamiyo", *QUICK, *words, "--out", str(tmp_path / "run")]
+    source, drain = os.pipe()
+    os.close(source)
+    with os.fdopen(drain, "wb") as unread:
+        ended = subprocess.run(
+            command, check=False, stdout=unread, stderr=subprocess.PIPE, text=True
+        )
+    assert ended.returncode == code
+    assert ended.stderr.count("\n") == (0 if words else 1)
+    assert "Traceback" not in ended.stderr
+    assert (tmp_path / "run" / "checkpoint.safetensors").exists()
+    assert call_quietly(tmp_path)["steps"] == 80
+
+
+def call_quietly(tmp_path):
+    command = [sys.executable, "-m", "tamiyo", "train", "--resume", str(tmp_path / "run"), "--json"]
+    return json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
 
 
 @pytest.mark.parametrize("content", [b"", b"torn", b"\x80\x04\x95"])

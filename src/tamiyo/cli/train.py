@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -78,7 +79,8 @@ def run(words: Sequence[str]) -> None:
                 raise ConfigError(message)
             trained = resume_training(arguments.resume, sink=shown, should_stop=stop)
         else:
-            name = f"train-{arguments.run.env.rsplit('/')[-1]}-{arguments.run.seed}"
+            env = re.split("[/:]", arguments.run.env)[-1]
+            name = f"train-{env}-{arguments.run.seed}"
             trained = train_controller(
                 _choose_network(arguments),
                 arguments.out or Path("runs") / name,

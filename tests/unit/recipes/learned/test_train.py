@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from dataclasses import replace
 
 import pytest
 
-from tamiyo.contracts import ArtifactError, NullSink, TrainingFinished, TrainingStarted
+from tamiyo.contracts import (
+    ArtifactError,
+    NullSink,
+    TrainingFinished,
+    TrainingStarted,
+    UpdateCompleted,
+)
 from tamiyo.environment import SurrogateConfig
 from tamiyo.learning import TrainerConfig
 from tamiyo.policy import NetworkConfig
 from tamiyo.recipes import load_training, resume_training, train_controller
+from tamiyo.recipes.learned import train as learned_train
 from tamiyo.recipes.learned.config import TrainConfig
-from tamiyo.telemetry import MemorySink, read_events, summarize_training
+from tamiyo.telemetry import JsonlSink, MemorySink, read_events, summarize_training
 
 CONFIG = TrainConfig(
     envs=4,
@@ -83,6 +91,73 @@ def test_a_log_that_does_not_reach_its_checkpoint_is_refused(tmp_path):
     result.folder.events.write_text("")
     with pytest.raises(ArtifactError, match="must hold 2 updates like its checkpoint, got 0"):
         resume_training(tmp_path / "run", sink=NullSink())
+
+
+@pytest.mark.parametrize(
+    "line", [b"torn\n", b'{"schema": 2, "event": "UpdateCompleted"}\n', b"\xff\n"]
+)
+def test_a_damaged_log_is_refused_before_training_goes_on(tmp_path, line):
+    result = train(tmp_path / "run", should_stop=stop_after(2))
+    lines = result.folder.events.read_bytes().splitlines(keepends=True)
+    damaged = b"".join([lines[0], line, *lines[1:]])
+    result.folder.events.write_bytes(damaged)
+    with pytest.raises(ArtifactError, match=r"events.jsonl line 2: "):
+        resume_training(tmp_path / "run", sink=NullSink())
+    assert result.folder.events.read_bytes() == damaged
+
+
+class FailingSink:
+    """Raises once it is given the report of some update."""
+
+    def __init__(self, error, update):
+        self._error = error
+        self._update = update
+
+    def emit(self, event):
+        if isinstance(event, UpdateCompleted) and event.report.update == self._update:
+            raise self._error
+
+
+@pytest.mark.parametrize(
+    "error", [OSError(errno.ENOSPC, "No space left"), SystemExit(1)], ids=["disk", "pipe"]
+)
+def test_a_writer_that_fails_ends_a_training_whole(tmp_path, error):
+    with pytest.raises(ArtifactError, match=r"must be writable, got .* by update 3; `tamiyo train"):
+        train_controller(CONFIG, tmp_path / "run", sink=FailingSink(error, 3))
+    whole = train(tmp_path / "whole")
+    resumed = resume_training(tmp_path / "run", sink=NullSink())
+    assert resumed.folder.checkpoint.read_bytes() == whole.folder.checkpoint.read_bytes()
+    assert read_updates(resumed) == read_updates(whole)
+
+
+def test_an_event_that_could_not_be_logged_does_not_end_the_run_for_good(tmp_path, monkeypatch):
+    write = JsonlSink.emit
+
+    def fail(log, event):
+        if isinstance(event, UpdateCompleted) and event.report.update == 3:
+            raise OSError(errno.ENOSPC, "No space left")
+        write(log, event)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(JsonlSink, "emit", fail)
+        with pytest.raises(ArtifactError, match="got No space left by update 3"):
+            train(tmp_path / "run")
+    resumed = resume_training(tmp_path / "run", sink=NullSink())
+    assert (resumed.updates, resumed.interrupted) == (6, False)
+    assert [report["update"] for report in read_updates(resumed)] == [1, 2, 4, 5, 6]
+
+
+def test_a_checkpoint_that_cannot_be_written_leaves_the_one_before(tmp_path, monkeypatch):
+    def fail(path, content):
+        raise OSError(errno.ENOSPC, "No space left")
+
+    train(tmp_path / "run", should_stop=stop_after(2))
+    checkpoint = (tmp_path / "run" / "checkpoint.safetensors").read_bytes()
+    with monkeypatch.context() as patched:
+        patched.setattr(learned_train, "write_atomically", fail)
+        with pytest.raises(ArtifactError, match="checkpoint must be writable, got No space left"):
+            learned_train.resume_training(tmp_path / "run", sink=NullSink())
+    assert (tmp_path / "run" / "checkpoint.safetensors").read_bytes() == checkpoint
 
 
 def test_a_finished_training_has_nothing_left_to_do(tmp_path):
