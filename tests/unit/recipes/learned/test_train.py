@@ -175,6 +175,19 @@ def test_an_earlier_run_is_not_replaced_unasked(tmp_path):
     assert load_training(tmp_path / "run")[0].seed == 5
 
 
+def test_a_run_of_a_version_with_fewer_settings_is_still_read(tmp_path):
+    result = train(tmp_path / "run", should_stop=stop_after(2))
+    path = tmp_path / "run" / "config.json"
+    content = json.loads(path.read_text())
+    del content["train"]["learner"]["ppo"]["normalization"]
+    path.write_text(json.dumps(content))
+    assert load_training(tmp_path / "run")[0] == result.config
+    content["train"]["learner"]["ppo"]["gama"] = 0.9
+    path.write_text(json.dumps(content))
+    with pytest.raises(ArtifactError, match=r"got 'gama' as well \(nearest: gamma\)"):
+        load_training(tmp_path / "run")
+
+
 def test_a_folder_of_something_else_is_no_training(tmp_path):
     (tmp_path / "config.json").write_text(json.dumps({"format": "tamiyo-run-1", "run": {}}))
     with pytest.raises(ArtifactError, match="must hold the training of a controller, got"):
