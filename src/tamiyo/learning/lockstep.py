@@ -5,7 +5,8 @@ https://gymnasium.farama.org/api/vector/#autoreset describes the three modes.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from dataclasses import dataclass, is_dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
@@ -13,7 +14,7 @@ from gymnasium.spaces import Box, Discrete, MultiDiscrete
 from gymnasium.vector import AutoresetMode
 from numpy.typing import NDArray
 
-from tamiyo.contracts import ActionSpec, ConfigError, ObservationSpec, ShapeError
+from tamiyo.contracts import ActionSpec, ConfigError, ObservationSpec, ShapeError, encode_record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -84,7 +85,7 @@ class Lockstep:
 
     Args:
         env: The environments. Those behind its wrappers may offer ``action_spec``,
-            ``observation_spec`` and ``episode_length``.
+            ``observation_spec``, ``episode_length``, and ``config``, a record of their settings.
 
     Raises:
         ConfigError: If its spaces, its specifications or its autoreset mode cannot be worked with.
@@ -94,6 +95,7 @@ class Lockstep:
         action_spec: Heads of an action.
         observation_spec: Layout of an observation.
         episode_length: Steps of every episode; ``None`` where the environment does not say.
+        settings: The environments' settings as JSON values; empty where they offer none.
     """
 
     def __init__(self, env: VectorEnv[Any, Any, Any]) -> None:
@@ -111,6 +113,7 @@ class Lockstep:
             own, "observation_spec", ObservationSpec(size=features)
         )
         self.episode_length: int | None = getattr(own, "episode_length", None)
+        self.settings = _encode_settings(getattr(own, "config", None))
         if self.action_spec.nvec != nvec or self.observation_spec.size != features:
             message = (
                 f"specifications of {env} must fit its spaces, got heads {self.action_spec.nvec} "
@@ -245,6 +248,14 @@ class Lockstep:
         final = observations.copy()
         final[truncated] = np.stack(list(info["final_obs"][truncated]))
         return final
+
+
+def _encode_settings(config: object) -> dict[str, Any]:
+    """Encode a record of settings; of a value that JSON does not have, how it is shown."""
+    if not is_dataclass(config) or isinstance(config, type):
+        return {}
+    plain: dict[str, Any] = json.loads(json.dumps(encode_record(config), default=repr))
+    return plain
 
 
 def _read_autoreset_mode(env: VectorEnv[Any, Any, Any]) -> AutoresetMode:

@@ -289,6 +289,7 @@ class Trainer:
         """Say what a checkpoint must agree on, in JSON values."""
         return {
             "environment": self._lockstep.name,
+            "environment_config": self._lockstep.settings,
             "num_envs": self._lockstep.num_envs,
             "seed": self._seed,
             "config": encode_record(self._config),
@@ -352,7 +353,8 @@ def _unflatten(tensors: Mapping[str, Tensor]) -> dict[int, dict[str, Tensor]]:
 def _check_equal(wanted: object, got: object, name: str) -> None:
     if isinstance(wanted, dict) and isinstance(got, dict):
         for key, value in wanted.items():
-            _check_equal(value, got[key], f"{name}.{key}".lstrip("."))
+            if key in got:  # what an earlier version did not save yet cannot be compared
+                _check_equal(value, got[key], f"{name}.{key}".lstrip("."))
     elif wanted != got:
         message = f"checkpoint must have {name} {wanted} as this run does, got {got}"
         raise ArtifactError(message)

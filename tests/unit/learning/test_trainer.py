@@ -8,8 +8,9 @@ import pytest
 import torch
 
 from tamiyo.contracts import ArtifactError, ConfigError, UpdateCompleted
-from tamiyo.environment import ProbeVectorEnv
+from tamiyo.environment import ProbeVectorEnv, RewardKind, SurrogateVectorEnv
 from tamiyo.learning import PPOConfig, Trainer, TrainerConfig
+from tamiyo.learning.checkpoint import Checkpoint
 from tamiyo.policy import NetworkConfig
 from tamiyo.telemetry import MemorySink
 
@@ -91,6 +92,35 @@ def test_a_checkpoint_of_another_run_is_refused(tmp_path, change, message):
     path.write_bytes(build().encode_checkpoint())
     with pytest.raises(ArtifactError, match=message):
         build(**change).load_checkpoint(path)
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "both"),
+    [
+        ("noise_points", 2.0, "2.0 as this run does, got 0.5"),
+        ("rent_points", 9.0, "9.0 as this run does, got 4.0"),
+        ("reward", RewardKind.SHAPED, "SHAPED as this run does, got SPARSE"),
+    ],
+)
+def test_a_checkpoint_of_another_family_of_hosts_is_refused(tmp_path, setting, value, both):
+    def build_surrogate(**settings):
+        return Trainer(SurrogateVectorEnv(2, slots=1, **settings), CONFIG, seed=0)
+
+    path = tmp_path / "checkpoint.safetensors"
+    path.write_bytes(build_surrogate().encode_checkpoint())
+    build_surrogate().load_checkpoint(path)
+    with pytest.raises(ArtifactError, match=f"must have environment_config.{setting} {both}"):
+        build_surrogate(**{setting: value}).load_checkpoint(path)
+
+
+def test_a_checkpoint_that_saved_fewer_settings_is_still_loaded(tmp_path):
+    path = tmp_path / "checkpoint.safetensors"
+    path.write_bytes(build().encode_checkpoint())
+    checkpoint = Checkpoint.load(path)
+    facts = {name: fact for name, fact in checkpoint.facts.items() if name != "environment_config"}
+    facts["config"] = {name: fact for name, fact in facts["config"].items() if name != "network"}
+    path.write_bytes(replace(checkpoint, facts=facts).encode())
+    build().load_checkpoint(path)
 
 
 @pytest.mark.parametrize(
