@@ -105,6 +105,10 @@ def test_a_finished_training_can_be_resumed_without_harm(capsys, tmp_path):
         (["train", "--large", "--network.layers", "2"], "--large must stand without sizes of"),
         (["evaluate"], "must be given either the folder of a training, or --network with --task"),
         (["evaluate", "runs/x", "--task", "digits-cnn"], "got run runs/x, task digits-cnn"),
+        (
+            ["evaluate", "--network", "x", "--task", "digits-cnn", "--slots", "5"],
+            "--slots must go with a training, got 5 for a network",
+        ),
         (["evaluate", "nowhere"], "run folder must hold the config.json of a run, got nowhere"),
     ],
 )

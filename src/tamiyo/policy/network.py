@@ -128,6 +128,9 @@ class ActorCritic(nn.Module):
         config: Size of the network.
         generator: Source of the initial weights, on the CPU.
 
+    Attributes:
+        config: Its size.
+
     Raises:
         ConfigError: If the slot head is not the second head or has not one choice per slot.
     """
@@ -142,6 +145,7 @@ class ActorCritic(nn.Module):
     ) -> None:
         super().__init__()
         _check_slot_head(observation, actions)
+        self.config = config
         self._actions = actions
         hidden = config.hidden
         self.encoder = Encoder(

@@ -25,16 +25,18 @@ from tamiyo.learning import TrainerConfig
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["TINY", "TrainConfig", "build_env", "find_surrogate", "hash_training"]
+__all__ = ["SURROGATE", "TINY", "TrainConfig", "build_env", "find_surrogate", "hash_training"]
 
 _SURROGATE_ID: Final = "tamiyo/Surrogate-v0"
-_SURROGATE: Final = "surrogate"
 _MOST_ENVS: Final = 65_536
+
+SURROGATE: Final = "surrogate"
+"""Name of the surrogate whose family of hosts is part of the run's settings."""
 
 TINY: Final = "surrogate-tiny"
 """Name of the surrogate whose optimum is known exactly."""
 
-_SHORT_NAMES: Final = {_SURROGATE_ID: _SURROGATE, "tamiyo/SurrogateTiny-v0": TINY}
+_SHORT_NAMES: Final = {_SURROGATE_ID: SURROGATE, "tamiyo/SurrogateTiny-v0": TINY}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +54,7 @@ class TrainConfig:
         surrogate: The family of hosts of the environment called surrogate.
     """
 
-    env: str = _SURROGATE
+    env: str = SURROGATE
     envs: int = 64
     seed: int = 0
     checkpoint_updates: int = 25
@@ -70,9 +72,9 @@ class TrainConfig:
         check_at_most(self, {"envs": _MOST_ENVS})
         name = _SHORT_NAMES.get(self.env.rpartition(":")[2], self.env)
         object.__setattr__(self, "env", name)  # frozen
-        if name != _SURROGATE and self.surrogate != SurrogateConfig():
+        if name != SURROGATE and self.surrogate != SurrogateConfig():
             message = (
-                f"settings of the surrogate must go with --env {_SURROGATE}, got {name} with "
+                f"settings of the surrogate must go with --env {SURROGATE}, got {name} with "
                 f"{', '.join(_list_changes(self.surrogate))}"
             )
             raise ConfigError(message)
@@ -80,7 +82,7 @@ class TrainConfig:
 
 def find_surrogate(config: TrainConfig) -> SurrogateConfig | None:
     """Return the family of synthetic hosts a run learns on; ``None`` if on something else."""
-    families = {_SURROGATE: config.surrogate, TINY: build_tiny_config()}
+    families = {SURROGATE: config.surrogate, TINY: build_tiny_config()}
     return families.get(config.env)
 
 
@@ -137,7 +139,7 @@ def _find_registered(env: str) -> str:
     if name not in gymnasium.registry:
         known = sorted(known for known in gymnasium.registry if known.startswith("tamiyo/"))
         kind, others = "env", ["any Gymnasium id, with MODULE: before it if a module registers it"]
-        raise UnknownNameError(kind, env, [_SURROGATE, TINY, *known, *others])
+        raise UnknownNameError(kind, env, [SURROGATE, TINY, *known, *others])
     return name
 
 
