@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from gymnasium.spaces import Space
     from gymnasium.vector import VectorEnv
 
-__all__ = ["Lockstep", "Moment", "Outcome", "StatefulEnv"]
+__all__ = ["CountingEnv", "Lockstep", "Moment", "Outcome", "StatefulEnv"]
 
 Array: TypeAlias = NDArray[Any]
 
@@ -36,6 +36,17 @@ class StatefulEnv(Protocol):
 
     def load_state_dict(self, state: Mapping[str, Array]) -> None:
         """Go on where another one stood."""
+
+
+@runtime_checkable
+class CountingEnv(Protocol):
+    """An environment that cuts what it shows to a range, and counts what it cuts."""
+
+    def saturated(self) -> Mapping[str, float]:
+        """Return, for the fields that were cut, the share of their values that was."""
+
+    def reset_counts(self) -> None:
+        """Begin to count anew."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -132,6 +143,17 @@ class Lockstep:
         own = self._env.unwrapped
         return own if isinstance(own, StatefulEnv) else None
 
+    def saturated(self) -> dict[str, float]:
+        """Return the share of values that the environments cut, by field, if they count them."""
+        own = self._env.unwrapped
+        return dict(own.saturated()) if isinstance(own, CountingEnv) else {}
+
+    def reset_counts(self) -> None:
+        """Let the environments begin to count anew what they cut."""
+        own = self._env.unwrapped
+        if isinstance(own, CountingEnv):
+            own.reset_counts()
+
     def reset(self, *, seed: int | None = None) -> Moment:
         """Begin an episode in every environment.
 
@@ -164,7 +186,8 @@ class Lockstep:
             What it led to, and the next decision.
 
         Raises:
-            ConfigError: If masks or the last observation of a truncated episode are missing.
+            ConfigError: If masks or the last observation of a truncated episode are missing, or a
+                reward is not finite.
             ShapeError: If an observation or mask has another shape than announced.
         """
         raw, rewards, *flags, info = self._env.step(self._encode(actions))
@@ -178,7 +201,7 @@ class Lockstep:
         else:
             final, following = shown, self._begin_episodes(shown, info, terminated | truncated)
         outcome = Outcome(
-            rewards=np.array(rewards, np.float32),
+            rewards=_check_rewards(np.array(rewards, np.float32), now.idle),
             terminated=terminated,
             truncated=truncated,
             final_observations=final,
@@ -216,6 +239,7 @@ class Lockstep:
         if copied.shape != wanted:
             message = f"observations must have shape {wanted}, got {copied.shape}"
             raise ShapeError(message)
+        _check_finite(copied, "observations")
         return copied
 
     def _read_masks(self, info: Mapping[str, Any], *, unread: Array | None = None) -> Array:
@@ -248,6 +272,32 @@ class Lockstep:
         final = observations.copy()
         final[truncated] = np.stack(list(info["final_obs"][truncated]))
         return final
+
+
+def _check_rewards(rewards: Array, idle: Array) -> Array:
+    """Refuse rewards that are not finite, but those of steps that only begin an episode.
+
+    Raises:
+        ConfigError: If there is one.
+    """
+    _check_finite(np.where(idle, 0.0, rewards), "rewards")
+    return rewards
+
+
+def _check_finite(values: Array, name: str) -> None:
+    """Refuse values that are not finite; axis 0 is the environment.
+
+    Raises:
+        ConfigError: If there is one; names its place.
+    """
+    if not np.isfinite(values).all():
+        place = np.argwhere(~np.isfinite(values))[0].tolist()
+        message = (
+            f"{name} of an environment must be finite, got {values[tuple(place)]} in environment "
+            f"{place[0]}{f', feature {place[1]}' if place[1:] else ''}: nothing can be learned "
+            "from it, so mend the environment"
+        )
+        raise ConfigError(message)
 
 
 def _encode_settings(config: object) -> dict[str, Any]:

@@ -209,6 +209,7 @@ class Trainer:
         Raises:
             ConfigError: If the environment breaks what it announced.
         """
+        self._lockstep.reset_counts()
         collected = self._collector.collect(self.buffer)
         self.steps += int(self.buffer.rollout.valid.sum())
         return collected
@@ -313,7 +314,9 @@ class Trainer:
                 reward_raw=float(rollout.rewards_raw[valid].mean()),
                 reward_normalized=float(rollout.rewards[valid].mean()),
                 forced_fraction=parts.forced_fraction,
-                saturated=self._observations.saturated() | self._rewards.saturated(),
+                saturated=self._lockstep.saturated()
+                | self._observations.saturated()
+                | self._rewards.saturated(),
             ),
             policy=parts.policy,
             value=parts.value,

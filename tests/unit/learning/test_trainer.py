@@ -68,6 +68,19 @@ def test_equal_seeds_train_equally_and_others_do_not():
     assert reports[0] == reports[1] != reports[2]
 
 
+def test_what_the_environment_cuts_is_reported_by_field():
+    env = SurrogateVectorEnv(4, slots=1, noise_points=60.0)
+    trainer = Trainer(env, CONFIG, seed=0)
+    counted = trainer.update().rollout.saturated
+    cut = env.encoder.saturated()
+    assert cut
+    assert set(cut) <= {field.name for field in env.encoder.layout.fields}
+    assert {name: counted[name] for name in cut} == cut
+    first = env.encoder._known[0]
+    trainer.update()
+    assert env.encoder._known[0] == first  # each update counts its own rollout
+
+
 def test_what_an_update_would_refuse_is_refused_at_once():
     with pytest.raises(ConfigError, match=r"minibatches must be in \[1, 4\].*, got 5"):
         build(config=replace(CONFIG, ppo=PPOConfig(minibatches=5)))
