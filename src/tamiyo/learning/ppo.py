@@ -52,16 +52,13 @@ __all__ = ["PPO", "PPOConfig"]
 
 _KL_MARGIN: Final = 1.5
 _SURVEYED: Final = 16  # environments: enough for a mean, and asking all of them takes long
-_FROM_ZERO: Final = (
-    "learning_rate",
-    "learning_rate_end",
-    "gamma",
-    "gae_lambda",
+_WEIGHTS: Final = (
     "entropy_coefficient",
     "entropy_coefficient_end",
     "conditional_entropy_coefficient",
     "value_coefficient",
 )
+_FROM_ZERO: Final = ("learning_rate", "learning_rate_end", "gamma", "gae_lambda", *_WEIGHTS)
 _ABOVE_ZERO: Final = ("clip_range", "max_gradient_norm", "target_kl")
 _UP_TO_ONE: Final = ("gamma", "gae_lambda", "clip_range", "learning_rate", "learning_rate_end")
 
@@ -118,7 +115,7 @@ class PPOConfig:
             if not getattr(self, name) > 0:
                 message = f"{name} must be above 0, got {getattr(self, name)}"
                 raise ConfigError(message)
-        check_at_most(self, dict.fromkeys(_UP_TO_ONE, 1))
+        check_at_most(self, dict.fromkeys(_UP_TO_ONE, 1) | dict.fromkeys(_WEIGHTS, 1000))
         check_choices(self, {"clip": ClipMode, "normalization": Normalization})
 
     def anneal(self, progress: float) -> tuple[float, float]:

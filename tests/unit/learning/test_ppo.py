@@ -298,6 +298,7 @@ def test_targets_without_an_end_use_the_cut_value():
         ("max_gradient_norm", 0.0, "above 0, got 0.0"),
         ("learning_rate", float("inf"), "finite, got inf"),
         ("learning_rate_end", 1.5, "at most 1, got 1.5"),
+        ("value_coefficient", 1e30, r"at most 1000, got 1e\+30"),
         ("clip", "foo", "joint or per_head, got 'foo'"),
         ("normalization", "foo", "none or rewards or values, got 'foo'"),
     ],

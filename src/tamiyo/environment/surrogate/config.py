@@ -20,8 +20,16 @@ from tamiyo.environment.surrogate.needs import FULL_NEEDS, NEEDS, SEEDS
 
 __all__ = ["RewardKind", "SurrogateConfig"]
 
-_MOST_SLOTS: Final = 64
-_MOST_EPOCHS: Final = 10_000
+_LARGEST: Final = {
+    "slots": 64,
+    "max_epochs": 10_000,
+    "rent_points": 1e6,
+    "host_parameters": 10**12,
+    "gate_parameters": 10**12,
+    "max_parameters": 10**12,
+    "noise_points": 1e6,
+    "variation": 10,
+}
 
 
 class RewardKind(StrEnum):
@@ -85,7 +93,7 @@ class SurrogateConfig:
             "variation": 0,
         }
         check_at_least(self, smallest)
-        check_at_most(self, {"slots": _MOST_SLOTS, "max_epochs": _MOST_EPOCHS, "variation": 10})
+        check_at_most(self, _LARGEST)
         if not 0 < self.most_points < math.inf:
             message = f"most_points must be above 0 and finite, got {self.most_points}"
             raise ConfigError(message)

@@ -23,6 +23,8 @@ def test_slots_are_named_in_the_order_of_the_slot_head():
         ({"slots": 0}, "slots must be at least 1, got 0"),
         ({"slots": 65}, "slots must be at most 64, got 65"),
         ({"max_epochs": 10**9}, "max_epochs must be at most 10000, got 1000000000"),
+        ({"host_parameters": 10**30}, "host_parameters must be at most 1000000000000, got 10000"),
+        ({"rent_points": 1e308}, "rent_points must be at most 1000000.0, got 1e"),
         ({"variation": 1e300}, "variation must be at most 10, got 1e"),
         ({"most_points": float("inf")}, "most_points must be above 0 and finite, got inf"),
         ({"noise_points": float("inf")}, "noise_points must be finite, got inf"),
