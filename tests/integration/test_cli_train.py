@@ -21,6 +21,7 @@ from tests.support.commands import (
     words_for,
 )
 
+TAMIYO = [sys.executable, "-m", "tamiyo"]
 SMALL = [
     *("train", "--total-steps", "80", "--envs", "4", "--rollout-steps", "10"),
     *("--network.hidden", "8", "--network.slot-hidden", "4"),
@@ -149,23 +150,31 @@ def test_one_environment_is_enough(capsys, tmp_path):
     ("words", "code"), [([], 2), (["--json"], 128 + 13)], ids=["progress", "json"]
 )
 def test_a_reader_that_leaves_ends_a_training_in_one_line_with_a_checkpoint(tmp_path, words, code):
-    command = [sys.executable, "-m", "tamiyo", *QUICK, *words, "--out", str(tmp_path / "run")]
+    ended = call_unread(*QUICK, *words, "--out", str(tmp_path / "run"))
+    assert (ended.returncode, ended.stderr.count("\n")) == (code, 0 if words else 1)
+    assert (tmp_path / "run" / "checkpoint.safetensors").exists()
+    resumed = subprocess.run(
+        [*TAMIYO, "train", "--resume", str(tmp_path / "run"), "--json"],
+        capture_output=True,
+        check=True,
+    )
+    assert json.loads(resumed.stdout)["steps"] == 80
+
+
+@pytest.mark.parametrize("words", [["--help"], ["train", "--help"], ["--version"]])
+def test_nobody_reading_on_is_no_traceback(words):
+    ended = call_unread(*words)
+    assert (ended.returncode, ended.stderr) == (128 + 13, "")
+
+
+def call_unread(*words):
+    """Run a command in a process of its own, with a standard output that nobody reads."""
     source, drain = os.pipe()
     os.close(source)
     with os.fdopen(drain, "wb") as unread:
-        ended = subprocess.run(
-            command, check=False, stdout=unread, stderr=subprocess.PIPE, text=True
+        return subprocess.run(
+            [*TAMIYO, *words], check=False, stdout=unread, stderr=subprocess.PIPE, text=True
         )
-    assert ended.returncode == code
-    assert ended.stderr.count("\n") == (0 if words else 1)
-    assert "Traceback" not in ended.stderr
-    assert (tmp_path / "run" / "checkpoint.safetensors").exists()
-    assert call_quietly(tmp_path)["steps"] == 80
-
-
-def call_quietly(tmp_path):
-    command = [sys.executable, "-m", "tamiyo", "train", "--resume", str(tmp_path / "run"), "--json"]
-    return json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
 
 
 @pytest.mark.parametrize("content", [b"", b"torn", b"\x80\x04\x95"])

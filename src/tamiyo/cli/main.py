@@ -64,7 +64,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         InvariantError: If one of Tamiyo's own promises does not hold; that is worth a traceback.
         SystemExit: With code 0, after ``--help`` of a command.
     """
-    words = sys.argv[1:] if arguments is None else list(arguments)
+    try:
+        try:
+            return _dispatch(sys.argv[1:] if arguments is None else list(arguments))
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        # Nobody reads on. What is left to flush at exit must not fail once more.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _UNREAD
+
+
+def _dispatch(words: Sequence[str]) -> int:
     if not words or words[0] in {"-h", "--help"}:
         listing = "\n".join(f"  {name:<10}{summary}" for name, summary in _COMMANDS.items())
         print(_HELP.format(commands=listing))
@@ -78,23 +89,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(command: str, words: Sequence[str]) -> int:
-    """Run a command that exists; as :func:`main`.
+    """Run a command that exists.
 
     Raises:
-        InvariantError: As above.
+        InvariantError: As :func:`main`.
     """
     try:
         # Commands load torch; a mistyped one and --help do not wait for it.
         import_module(f"tamiyo.cli.{command}").run(words)
-        sys.stdout.flush()
     except InvariantError:
         raise
     except TamiyoError as error:
         return _refuse(str(error))
-    except BrokenPipeError:
-        # Nobody reads on. What is left to flush at exit must not fail once more.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return _UNREAD
     except KeyboardInterrupt:
         print("tamiyo: stopped at once", file=sys.stderr)
         return _STOPPED

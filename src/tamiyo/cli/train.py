@@ -131,13 +131,13 @@ def _report(trained: TrainResult, console: Console, *, as_json: bool) -> None:
 
 
 def _draw(trained: TrainResult, summary: TrainingSummary, console: Console) -> Path | None:
-    """Draw the learning picture; without the extra for it the run is whole all the same."""
+    """Draw the learning picture; without the extra or room for it the run is whole all the same."""
     curve = LearningCurve(
         group=f"seed {trained.config.seed}", steps=summary.steps, values=summary.returns
     )
     try:
         draw_learning_picture([curve], trained.folder.curve, label="return of the episodes")
-    except ConfigError as error:
+    except (ConfigError, OSError) as error:
         console.print(f"no picture: {error}")
         return None
     return trained.folder.curve

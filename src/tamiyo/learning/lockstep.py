@@ -96,7 +96,8 @@ class Lockstep:
 
     Args:
         env: The environments. Those behind its wrappers may offer ``action_spec``,
-            ``observation_spec``, ``episode_length``, and ``config``, a record of their settings.
+            ``observation_spec``, ``episode_length``, ``config``, a record of their settings, and
+            what :class:`StatefulEnv` and :class:`CountingEnv` ask for.
 
     Raises:
         ConfigError: If its spaces, its specifications or its autoreset mode cannot be worked with.
