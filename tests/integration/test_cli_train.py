@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import subprocess
@@ -9,6 +10,7 @@ import sys
 
 import pytest
 
+from tamiyo.cli import main, train
 from tamiyo.cli.flags import read_flags
 from tamiyo.cli.train import TrainArguments
 from tamiyo.recipes import TrainConfig
@@ -27,6 +29,13 @@ SMALL = [
     *("--network.hidden", "8", "--network.slot-hidden", "4"),
 ]
 QUICK = [*SMALL, "--surrogate.slots", "1"]
+
+
+@pytest.fixture(scope="module")
+def earlier_run(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("earlier") / "run"
+    assert main([*SMALL, "--json", "--out", str(folder)]) == 0
+    return folder
 
 
 @pytest.mark.parametrize("path", TRAIN_SETTINGS, ids=flag_of)
@@ -132,13 +141,24 @@ def test_what_cannot_be_done_is_refused_in_one_line(capsys, tmp_path, monkeypatc
         (["--env", "FrozenLake-v1"], "observations must be a Box with one axis"),
     ],
 )
-def test_an_earlier_run_outlives_the_refusal_of_the_next_one(capsys, tmp_path, words, message):
-    call(capsys, *SMALL, "--out", tmp_path / "run")
-    before = {path.name: path.read_bytes() for path in (tmp_path / "run").iterdir()}
-    code, _, err = call(capsys, *SMALL, *words, "--out", tmp_path / "run", "--overwrite")
+def test_an_earlier_run_outlives_the_refusal_of_the_next_one(capsys, earlier_run, words, message):
+    before = {path.name: path.read_bytes() for path in earlier_run.iterdir()}
+    code, _, err = call(capsys, *SMALL, *words, "--out", earlier_run, "--overwrite")
     assert (code, err.count("\n")) == (2, 1)
     assert message in err
-    assert {path.name: path.read_bytes() for path in (tmp_path / "run").iterdir()} == before
+    assert {path.name: path.read_bytes() for path in earlier_run.iterdir()} == before
+
+
+def test_a_picture_that_cannot_be_written_takes_nothing_from_the_run(
+    capsys, earlier_run, monkeypatch
+):
+    def fail(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(train, "draw_learning_picture", fail)
+    code, out, _ = call(capsys, "train", "--resume", earlier_run)
+    assert code == 0
+    assert "no picture: [Errno 28] No space left on device" in out
 
 
 def test_one_environment_is_enough(capsys, tmp_path):
