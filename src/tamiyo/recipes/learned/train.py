@@ -174,8 +174,9 @@ class _Training:
             sinks.close(log)
         self._env.close()
         if sinks.failure is not None:
+            reason = sinks.failure.strerror or sinks.failure
             message = (
-                f"progress and events must be writable, got {sinks.failure.strerror} by update "
+                f"progress and events must be writable, got {reason} by update "
                 f"{trainer.updates}; `tamiyo train --resume {self.folder.path}` goes on from there"
             )
             raise ArtifactError(message) from sinks.failure
@@ -209,7 +210,7 @@ class _Training:
             write_atomically(self.folder.checkpoint, self._trainer.encode_checkpoint())
         except OSError as error:
             message = (
-                f"checkpoint must be writable, got {error.strerror} for "
+                f"checkpoint must be writable, got {error.strerror or error} for "
                 f"{self.folder.checkpoint} after update {self._trainer.updates}; with room again "
                 f"`tamiyo train --resume {self.folder.path}` goes on from an earlier one"
             )

@@ -119,10 +119,15 @@ class FailingSink:
 
 
 @pytest.mark.parametrize(
-    "error", [OSError(errno.ENOSPC, "No space left"), SystemExit(1)], ids=["disk", "pipe"]
+    ("error", "reason"),
+    [
+        (OSError(errno.ENOSPC, "No space left"), "No space left"),
+        (OSError("all is lost"), "all is lost"),
+        (SystemExit(1), "Broken pipe"),
+    ],
 )
-def test_a_writer_that_fails_ends_a_training_whole(tmp_path, error):
-    with pytest.raises(ArtifactError, match=r"must be writable, got .* by update 3; `tamiyo train"):
+def test_a_writer_that_fails_ends_a_training_whole(tmp_path, error, reason):
+    with pytest.raises(ArtifactError, match=f"must be writable, got {reason} by update 3; `tamiyo"):
         train_controller(CONFIG, tmp_path / "run", sink=FailingSink(error, 3))
     whole = train(tmp_path / "whole")
     resumed = resume_training(tmp_path / "run", sink=NullSink())
