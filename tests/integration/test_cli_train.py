@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
+import subprocess
+import sys
 
 import pytest
 
+from tamiyo.cli import main, train
 from tamiyo.cli.flags import read_flags
 from tamiyo.cli.train import TrainArguments
 from tamiyo.recipes import TrainConfig
@@ -18,10 +23,19 @@ from tests.support.commands import (
     words_for,
 )
 
-QUICK = [
+TAMIYO = [sys.executable, "-m", "tamiyo"]
+SMALL = [
     *("train", "--total-steps", "80", "--envs", "4", "--rollout-steps", "10"),
-    *("--network.hidden", "8", "--network.slot-hidden", "4", "--surrogate.slots", "1"),
+    *("--network.hidden", "8", "--network.slot-hidden", "4"),
 ]
+QUICK = [*SMALL, "--surrogate.slots", "1"]
+
+
+@pytest.fixture(scope="module")
+def earlier_run(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("earlier") / "run"
+    assert main([*SMALL, "--json", "--out", str(folder)]) == 0
+    return folder
 
 
 @pytest.mark.parametrize("path", TRAIN_SETTINGS, ids=flag_of)
@@ -51,7 +65,7 @@ def test_a_script_gets_one_object(capsys, tmp_path):
 
 def test_a_probe_is_trained_on_and_judged_by_its_returns(capsys, tmp_path):
     words = ["--env", "tamiyo/ProbeActionOnly-v0", "--out", tmp_path / "run"]
-    assert call(capsys, *QUICK, *words)[0] == 0
+    assert call(capsys, *SMALL, *words)[0] == 0
     code, out, _ = call(capsys, "evaluate", tmp_path / "run", "--seeds", "4", "--json")
     rows = json.loads(out)["rows"]
     assert code == 0
@@ -80,11 +94,31 @@ def test_a_finished_training_can_be_resumed_without_harm(capsys, tmp_path):
     [
         (["train", "--env", "nowhere"], "env must be one of surrogate, surrogate-tiny, "),
         (["train", "--ppo.clip-range", "2"], "clip_range must be at most 1, got 2.0"),
+        (["train", "--envs", "10000000"], "envs must be at most 65536, got 10000000"),
+        (["train", "--network.hidden", "1000000000"], "hidden must be at most 4096, got 10000"),
+        (
+            ["train", "--rollout-steps", "100000", "--envs", "65536"],
+            "memory must suffice for 65536",
+        ),
+        (["train", "--surrogate.noise-points", "inf"], "noise_points must be finite, got inf"),
+        (["train", "--env", "Ant-v5"], "env must be one that Gymnasium can make here, got Ant-v5"),
+        (
+            ["train", "--env", "nowhere_at_all:X-v0"],
+            "env must be MODULE:ID with a module to import",
+        ),
+        (
+            ["train", "--env", "Acrobot-v1", "--surrogate.slots", "2"],
+            "settings of the surrogate must go with --env surrogate, got Acrobot-v1 with slots 2",
+        ),
         (["train", "--resume", "x", "--seed", "3"], "--resume must stand alone (but for --json)"),
         (["train", "--resume", "nowhere"], "run folder must hold the config.json of a run"),
         (["train", "--large", "--network.layers", "2"], "--large must stand without sizes of"),
         (["evaluate"], "must be given either the folder of a training, or --network with --task"),
         (["evaluate", "runs/x", "--task", "digits-cnn"], "got run runs/x, task digits-cnn"),
+        (
+            ["evaluate", "--network", "x", "--task", "digits-cnn", "--slots", "5"],
+            "--slots must go with a training, got 5 for a network",
+        ),
         (["evaluate", "nowhere"], "run folder must hold the config.json of a run, got nowhere"),
     ],
 )
@@ -94,6 +128,73 @@ def test_what_cannot_be_done_is_refused_in_one_line(capsys, tmp_path, monkeypatc
     assert (code, out, err.count("\n")) == (2, "", 1)
     assert message in err
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--ppo.minibatches", "65"], "minibatches must be in [1, 4] (environments), got 65"),
+        (["--ppo.learning-rate", "inf"], "learning_rate must be finite, got inf"),
+        (["--ppo.learning-rate", "1e6"], "learning_rate must be at most 1, got 1000000.0"),
+        (["--ppo.entropy-coefficient", "inf"], "entropy_coefficient must be finite, got inf"),
+        (["--envs", "1", "--ppo.minibatches", "2"], "minibatches must be in [1, 1]"),
+        (["--env", "FrozenLake-v1"], "observations must be a Box with one axis"),
+    ],
+)
+def test_an_earlier_run_outlives_the_refusal_of_the_next_one(capsys, earlier_run, words, message):
+    before = {path.name: path.read_bytes() for path in earlier_run.iterdir()}
+    code, _, err = call(capsys, *SMALL, *words, "--out", earlier_run, "--overwrite")
+    assert (code, err.count("\n")) == (2, 1)
+    assert message in err
+    assert {path.name: path.read_bytes() for path in earlier_run.iterdir()} == before
+
+
+def test_a_picture_that_cannot_be_written_takes_nothing_from_the_run(
+    capsys, earlier_run, monkeypatch
+):
+    def fail(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(train, "draw_learning_picture", fail)
+    code, out, _ = call(capsys, "train", "--resume", earlier_run)
+    assert code == 0
+    assert "no picture: [Errno 28] No space left on device" in out
+
+
+def test_one_environment_is_enough(capsys, tmp_path):
+    code, out, _ = call(capsys, *QUICK, "--envs", "1", "--out", tmp_path / "run", "--json")
+    assert (code, json.loads(out)["updates"]) == (0, 8)
+
+
+@pytest.mark.parametrize(
+    ("words", "code"), [([], 2), (["--json"], 128 + 13)], ids=["progress", "json"]
+)
+def test_a_reader_that_leaves_ends_a_training_in_one_line_with_a_checkpoint(tmp_path, words, code):
+    ended = call_unread(*QUICK, *words, "--out", str(tmp_path / "run"))
+    assert (ended.returncode, ended.stderr.count("\n")) == (code, 0 if words else 1)
+    assert (tmp_path / "run" / "checkpoint.safetensors").exists()
+    resumed = subprocess.run(
+        [*TAMIYO, "train", "--resume", str(tmp_path / "run"), "--json"],
+        capture_output=True,
+        check=True,
+    )
+    assert json.loads(resumed.stdout)["steps"] == 80
+
+
+@pytest.mark.parametrize("words", [["--help"], ["train", "--help"], ["--version"]])
+def test_nobody_reading_on_is_no_traceback(words):
+    ended = call_unread(*words)
+    assert (ended.returncode, ended.stderr) == (128 + 13, "")
+
+
+def call_unread(*words):
+    """Run a command in a process of its own, with a standard output that nobody reads."""
+    source, drain = os.pipe()
+    os.close(source)
+    with os.fdopen(drain, "wb") as unread:
+        return subprocess.run(
+            [*TAMIYO, *words], check=False, stdout=unread, stderr=subprocess.PIPE, text=True
+        )
 
 
 @pytest.mark.parametrize("content", [b"", b"torn", b"\x80\x04\x95"])

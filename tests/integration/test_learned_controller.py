@@ -15,6 +15,7 @@ from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from tamiyo.contracts import (
     AdaptationCommand,
     ArtifactError,
+    ConfigError,
     InvariantError,
     LifecycleOp,
     UpdateCompleted,
@@ -409,18 +410,26 @@ class Broken(Tagged):
 
 
 @pytest.mark.parametrize(
-    ("settings", "message"),
+    ("settings", "refusal", "message"),
     [
-        ({"reward": float("nan")}, r"returns must be finite, got \[nan"),
-        ({"choices": 0}, r"head_1 must take a legal choice, got .* legal choices \[\]"),
+        (
+            {"reward": float("nan")},
+            ConfigError,
+            "rewards of an environment must be finite, got nan",
+        ),
+        (
+            {"choices": 0},
+            InvariantError,
+            r"head_1 must take a legal choice, got .* legal choices \[\]",
+        ),
     ],
-    ids=str,
+    ids=["reward", "choices"],
 )
-def test_an_environment_that_breaks_stops_the_training_before_it_learns(settings, message):
+def test_an_environment_that_breaks_stops_the_training_before_it_learns(settings, refusal, message):
     env = SyncVectorEnv([lambda: Broken(5, **settings)] * 2)
     trainer = build_trainer(env, PLAIN)
     before = [parameter.clone() for parameter in trainer.network.parameters()]
-    with pytest.raises(InvariantError, match=message):
+    with pytest.raises(refusal, match=message):
         trainer.update()
     pairs = zip(before, trainer.network.parameters(), strict=True)
     assert all(torch.equal(old, new) for old, new in pairs)

@@ -55,6 +55,7 @@ OTHERS = {
     "task": "digits-cnn",
     "env": "CartPole-v1",
     "rollout_steps": 7,
+    "minibatches": 3,
     "longest_span": 100,
     "needs": ("context", "mixing"),
     "controller": "wait-only",

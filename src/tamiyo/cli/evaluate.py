@@ -19,6 +19,7 @@ __all__ = ["EvaluateArguments", "run"]
 
 _EXAMPLES = """\
   tamiyo evaluate runs/train-surrogate-0 --seeds 256
+  tamiyo evaluate runs/train-surrogate-0 --slots 5
   tamiyo evaluate --network runs/digits-canvas-heuristic-0 --task digits-canvas
   tamiyo evaluate --network my-run/export --task digits-cnn --json"""
 
@@ -31,6 +32,7 @@ class EvaluateArguments:
         run: Folder of a controller's training.
         seeds: Episodes to judge a controller on, at least 2, paired over all rows.
         first_seed: Seed of the first of them.
+        slots: Slots of the synthetic hosts it is judged on, if not those it was trained on.
         network: Instead of a controller: a run folder, or the export folder in it.
         task: Task to judge the network on.
         json: Print one JSON object and nothing else.
@@ -39,6 +41,7 @@ class EvaluateArguments:
     run: Positional[Annotated[Path | None, arg(metavar="RUN")]] = None
     seeds: int = 64
     first_seed: int = 0
+    slots: int | None = None
     network: Path | None = None
     task: str | None = None
     json: bool = False
@@ -55,6 +58,9 @@ def run(words: Sequence[str]) -> None:
     if arguments.run is not None and arguments.network is None and arguments.task is None:
         _evaluate_controller(arguments, arguments.run)
     elif arguments.run is None and arguments.network is not None and arguments.task is not None:
+        if arguments.slots is not None:
+            message = f"--slots must go with a training, got {arguments.slots} for a network"
+            raise ConfigError(message)
         _evaluate_network(arguments, arguments.network, arguments.task)
     else:
         named = ", ".join(
@@ -92,6 +98,7 @@ def _evaluate_controller(arguments: EvaluateArguments, folder: Path) -> None:
             folder,
             seeds=arguments.seeds,
             first_seed=arguments.first_seed,
+            slots=arguments.slots,
             on_progress=lambda share: progress.update(bar, completed=share),
         )
     if arguments.json:
@@ -106,6 +113,8 @@ def _evaluate_controller(arguments: EvaluateArguments, folder: Path) -> None:
     )
     for name, lead in comparison.leads.items():
         print(f"learned minus {name}: {lead.mean:+.2f} [{lead.low:+.2f}, {lead.high:+.2f}]")
+    for name, reason in comparison.skipped.items():
+        print(f"no {name}: {reason}")
 
 
 def _evaluate_network(arguments: EvaluateArguments, network: Path, task: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib import import_module
 from importlib.metadata import version
@@ -25,6 +26,9 @@ _COMMANDS: Final = {
 
 _STOPPED: Final = 128 + 2
 """Exit code of a process that SIGINT ended, as shells count."""
+
+_UNREAD: Final = 128 + 13
+"""Exit code of a process that SIGPIPE ended."""
 
 _HELP: Final = """\
 usage: tamiyo COMMAND [OPTIONS]
@@ -53,13 +57,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: The words after ``tamiyo``; those of the process if not given.
 
     Returns:
-        The exit code: 0, 2 for a mistake in what was asked for, or 130 when stopped at once.
+        The exit code: 0, 2 for a mistake in what was asked for, 130 when stopped at once, or
+        141 when nobody reads what is printed.
 
     Raises:
         InvariantError: If one of Tamiyo's own promises does not hold; that is worth a traceback.
         SystemExit: With code 0, after ``--help`` of a command.
     """
-    words = sys.argv[1:] if arguments is None else list(arguments)
+    try:
+        try:
+            return _dispatch(sys.argv[1:] if arguments is None else list(arguments))
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        # Nobody reads on. What is left to flush at exit must not fail once more.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _UNREAD
+
+
+def _dispatch(words: Sequence[str]) -> int:
     if not words or words[0] in {"-h", "--help"}:
         listing = "\n".join(f"  {name:<10}{summary}" for name, summary in _COMMANDS.items())
         print(_HELP.format(commands=listing))
@@ -69,9 +85,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     if words[0] not in _COMMANDS:
         return _refuse(f"command must be one of {', '.join(_COMMANDS)}, got {words[0]!r}")
+    return _run(words[0], words[1:])
+
+
+def _run(command: str, words: Sequence[str]) -> int:
+    """Run a command that exists.
+
+    Raises:
+        InvariantError: As :func:`main`.
+    """
     try:
         # Commands load torch; a mistyped one and --help do not wait for it.
-        import_module(f"tamiyo.cli.{words[0]}").run(words[1:])
+        import_module(f"tamiyo.cli.{command}").run(words)
     except InvariantError:
         raise
     except TamiyoError as error:

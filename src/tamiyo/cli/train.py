@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -78,7 +79,8 @@ def run(words: Sequence[str]) -> None:
                 raise ConfigError(message)
             trained = resume_training(arguments.resume, sink=shown, should_stop=stop)
         else:
-            name = f"train-{arguments.run.env.rsplit('/')[-1]}-{arguments.run.seed}"
+            env = re.split("[/:]", arguments.run.env)[-1]
+            name = f"train-{env}-{arguments.run.seed}"
             trained = train_controller(
                 _choose_network(arguments),
                 arguments.out or Path("runs") / name,
@@ -129,13 +131,13 @@ def _report(trained: TrainResult, console: Console, *, as_json: bool) -> None:
 
 
 def _draw(trained: TrainResult, summary: TrainingSummary, console: Console) -> Path | None:
-    """Draw the learning picture; without the extra for it the run is whole all the same."""
+    """Draw the learning picture; without the extra or room for it the run is whole all the same."""
     curve = LearningCurve(
         group=f"seed {trained.config.seed}", steps=summary.steps, values=summary.returns
     )
     try:
         draw_learning_picture([curve], trained.folder.curve, label="return of the episodes")
-    except ConfigError as error:
+    except (ConfigError, OSError) as error:
         console.print(f"no picture: {error}")
         return None
     return trained.folder.curve

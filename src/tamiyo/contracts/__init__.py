@@ -34,6 +34,8 @@ from tamiyo.contracts.errors import (
     TamiyoError,
     UnknownNameError,
     check_at_least,
+    check_at_most,
+    check_choices,
 )
 from tamiyo.contracts.events import (
     EVENT_SCHEMA,
@@ -194,6 +196,8 @@ __all__ = [
     "ValueReport",
     "build_action_spec",
     "check_at_least",
+    "check_at_most",
+    "check_choices",
     "check_initial_loss",
     "decode_record",
     "derive_seed",

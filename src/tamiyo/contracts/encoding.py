@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass
+from difflib import get_close_matches
 from enum import Enum
 from pathlib import PurePath
 from types import NoneType, UnionType
@@ -53,10 +54,12 @@ def decode_record(record_type: type[_Record], plain: Mapping[str, Any]) -> _Reco
     Args:
         record_type: Its dataclass. Types of fields may be records, enums, numbers, strings, paths,
             any of them or ``None``, and tuples, frozen sets and mappings of them.
-        plain: Field name to value.
+        plain: Field name to value; a field that is missing has its default, so that a record which
+            has got more fields since still reads what was written before.
 
     Raises:
-        ArtifactError: If a field is missing, unknown, or of a value its type does not have.
+        ArtifactError: If a field is unknown, of a value its type does not have, or missing without
+            a default.
         ConfigError: If the record refuses its values.
 
     >>> from tamiyo.contracts import MetricScale
@@ -64,20 +67,42 @@ def decode_record(record_type: type[_Record], plain: Mapping[str, Any]) -> _Reco
     True
     """
     kinds = get_type_hints(record_type, include_extras=True)
-    if set(plain) != set(kinds):
+    _check_fields(record_type, plain)
+    values = {}
+    for name, value in plain.items():
+        try:
+            values[name] = _decode(kinds[name], value)
+        except (AttributeError, KeyError, TypeError) as error:
+            message = f"{name} of {record_type.__name__} must be a {kinds[name]}, got {value!r}"
+            raise ArtifactError(message) from error
+    return record_type(**values)
+
+
+def _check_fields(record_type: type[Any], plain: Mapping[str, Any]) -> None:
+    """Refuse fields that a record does not have, and the lack of those it cannot do without.
+
+    Raises:
+        ArtifactError: If there are such.
+    """
+    known = {item.name: item for item in fields(record_type)}
+    for name in plain.keys() - known.keys():
+        near = get_close_matches(name, known, n=1, cutoff=0.0)
         message = (
-            f"{record_type.__name__} must have the fields {', '.join(kinds)}, "
+            f"{record_type.__name__} must have the fields {', '.join(known)}, got {name!r} as "
+            f"well{f' (nearest: {near[0]})' if near else ''}"
+        )
+        raise ArtifactError(message)
+    needed = {
+        name
+        for name, item in known.items()
+        if item.default is MISSING and item.default_factory is MISSING
+    }
+    if needed - plain.keys():
+        message = (
+            f"{record_type.__name__} must have the fields {', '.join(known)}, "
             f"got {', '.join(plain) or 'none'}"
         )
         raise ArtifactError(message)
-    values = {}
-    for name, kind in kinds.items():
-        try:
-            values[name] = _decode(kind, plain[name])
-        except (AttributeError, KeyError, TypeError) as error:
-            message = f"{name} of {record_type.__name__} must be a {kind}, got {plain[name]!r}"
-            raise ArtifactError(message) from error
-    return record_type(**values)
 
 
 def _decode(kind: object, value: object) -> object:

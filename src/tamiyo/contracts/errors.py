@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from enum import Enum
 
 __all__ = [
     "ArtifactError",
@@ -18,6 +20,8 @@ __all__ = [
     "TamiyoError",
     "UnknownNameError",
     "check_at_least",
+    "check_at_most",
+    "check_choices",
 ]
 
 
@@ -79,10 +83,47 @@ def check_at_least(record: object, smallest: Mapping[str, float]) -> None:
         smallest: Field name to the smallest value it may have.
 
     Raises:
-        ConfigError: If a field is smaller, or no number.
+        ConfigError: If a field is smaller, infinite, or no number.
     """
     for name, least in smallest.items():
         value = getattr(record, name)
         if not value >= least:
             message = f"{name} must be at least {least}, got {value}"
+            raise ConfigError(message)
+        if value == math.inf:
+            message = f"{name} must be finite, got {value}"
+            raise ConfigError(message)
+
+
+def check_at_most(record: object, largest: Mapping[str, float]) -> None:
+    """Check upper bounds of a record's fields.
+
+    Args:
+        record: The record.
+        largest: Field name to the largest value it may have; a field that is ``None`` may be.
+
+    Raises:
+        ConfigError: If a field is larger.
+    """
+    for name, most in largest.items():
+        value = getattr(record, name)
+        if value is not None and value > most:
+            message = f"{name} must be at most {most}, got {value}"
+            raise ConfigError(message)
+
+
+def check_choices(record: object, kinds: Mapping[str, type[Enum]]) -> None:
+    """Check that fields of a record are members of their enums.
+
+    Args:
+        record: The record.
+        kinds: Field name to its enum.
+
+    Raises:
+        ConfigError: If a field is none of them.
+    """
+    for name, kind in kinds.items():
+        value = getattr(record, name)
+        if value not in set(kind):
+            message = f"{name} must be {' or '.join(str(one) for one in kind)}, got {value!r}"
             raise ConfigError(message)

@@ -121,7 +121,8 @@ class SeedReport:
         improvement_points: Change of control accuracy since blending began, points.
         gradient_norm: L2 norm over its parameters on the last batch it was trained on.
         gradient_health: In [0, 1]; 1 means no parameter's gradient vanishes or explodes.
-        previous_gradient_health: The same one epoch earlier.
+        previous_gradient_health: The same one epoch earlier. It is for the record of a run:
+            observations have no field for it, and a controller with memory saw it an epoch ago.
     """
 
     seed_id: str

@@ -13,7 +13,11 @@ from tamiyo.environment.surrogate.reports import (
 )
 from tamiyo.environment.surrogate.single_env import SurrogateEnv
 from tamiyo.environment.surrogate.vector_env import SurrogateVectorEnv
-from tamiyo.environment.yardsticks.clairvoyant import ClairvoyantPlan, compute_clairvoyant
+from tamiyo.environment.yardsticks.clairvoyant import (
+    ClairvoyantPlan,
+    check_boundable,
+    compute_clairvoyant,
+)
 from tamiyo.environment.yardsticks.heuristic_search import search_heuristic
 from tamiyo.environment.yardsticks.planning import Plan, solve
 from tamiyo.environment.yardsticks.schedule_search import play_schedules, search_schedule
@@ -34,6 +38,7 @@ __all__ = [
     "SurrogateEnv",
     "SurrogateVectorEnv",
     "build_tiny_config",
+    "check_boundable",
     "compute_clairvoyant",
     "decide_by_schedule",
     "play_controllers",

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from tamiyo.learning.alarms import find_alarms
 from tamiyo.learning.buffer import Rollout, TamiyoRolloutBuffer
-from tamiyo.learning.checkpoint import LearnedPolicy, load_policy
-from tamiyo.learning.collecting import play_episodes
+from tamiyo.learning.checkpoint import LearnedPolicy, Specs, check_specs, load_policy
+from tamiyo.learning.collecting import fit_policy, play_episodes
 from tamiyo.learning.diagnostics import UpdateParts
 from tamiyo.learning.gae import compute_gae
 from tamiyo.learning.head_advantages import ClipMode
 from tamiyo.learning.normalizers import (
+    Normalization,
     ObservationNormalizer,
     RewardNormalizer,
     ValueNormalizer,
 )
-from tamiyo.learning.ppo import PPO, Normalization, PPOConfig
+from tamiyo.learning.ppo import PPO, PPOConfig
 from tamiyo.learning.trainer import Trainer, TrainerConfig
 
 __all__ = [
@@ -26,13 +27,16 @@ __all__ = [
     "PPOConfig",
     "RewardNormalizer",
     "Rollout",
+    "Specs",
     "TamiyoRolloutBuffer",
     "Trainer",
     "TrainerConfig",
     "UpdateParts",
     "ValueNormalizer",
+    "check_specs",
     "compute_gae",
     "find_alarms",
+    "fit_policy",
     "load_policy",
     "play_episodes",
 ]

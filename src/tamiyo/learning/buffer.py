@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Rollout", "TamiyoRolloutBuffer", "check_coherence"]
 
-
+_MINIBATCHES: Final = 2
 _RATIO_TOLERANCE: Final = 1e-4
 
 
@@ -193,11 +193,26 @@ class TamiyoRolloutBuffer:
         self._position = 0
         self._is_finished = False
 
-    def minibatches(self, count: int, generator: torch.Generator) -> Iterator[Tensor]:
+    def count_minibatches(self, asked: int | None) -> int:
+        """Return how many minibatches there can be.
+
+        Args:
+            asked: How many there are to be; if not given, 2, or 1 of a single environment.
+
+        Raises:
+            ConfigError: If that is more than there are environments, or none.
+        """
+        count = min(_MINIBATCHES, self._num_envs) if asked is None else asked
+        if not 1 <= count <= self._num_envs:
+            message = f"minibatches must be in [1, {self._num_envs}] (environments), got {count}"
+            raise ConfigError(message)
+        return count
+
+    def minibatches(self, asked: int | None, generator: torch.Generator) -> Iterator[Tensor]:
         """Deal the environments into minibatches; steps are never parted.
 
         Args:
-            count: Minibatches, in [1, N]; their sizes differ by one at most.
+            asked: As for :meth:`count_minibatches`; their sizes differ by one at most.
             generator: Shuffles the environments.
 
         Yields:
@@ -206,9 +221,7 @@ class TamiyoRolloutBuffer:
         Raises:
             ConfigError: If there are more minibatches than environments, or none.
         """
-        if not 1 <= count <= self._num_envs:
-            message = f"minibatches must be in [1, {self._num_envs}] (environments), got {count}"
-            raise ConfigError(message)
+        count = self.count_minibatches(asked)
         yield from torch.randperm(self._num_envs, generator=generator).tensor_split(count)
 
 

@@ -31,13 +31,16 @@ from tamiyo.contracts import (
     SlotBlock,
     UpdateReport,
     ValueReport,
+    decode_record,
     encode_record,
 )
+from tamiyo.learning.lockstep import Lockstep
 from tamiyo.learning.normalizers import ObservationNormalizer
 from tamiyo.policy import ActorCritic, NetworkConfig
 
 if TYPE_CHECKING:
     import numpy as np
+    from gymnasium.vector import VectorEnv
     from numpy.typing import NDArray
 
 __all__ = ["Checkpoint", "LearnedPolicy", "Specs", "check_specs", "decode_report", "load_policy"]
@@ -64,6 +67,16 @@ class Specs(NamedTuple):
             "actions": {**encode_record(self.actions), "used_when": used_when},
             "observation": encode_record(self.observation),
         }
+
+    @classmethod
+    def read(cls, env: VectorEnv[Any, Any, Any]) -> Specs:
+        """Read them from environments.
+
+        Raises:
+            ConfigError: If the environments cannot be worked with.
+        """
+        lockstep = Lockstep(env)
+        return cls(lockstep.action_spec, lockstep.observation_spec)
 
     @classmethod
     def decode(cls, encoded: Mapping[str, Any]) -> Specs:
@@ -105,7 +118,23 @@ def check_specs(wanted: Specs, got: Specs) -> None:
     """
     if wanted != got:
         message = f"environment must have the policy's {wanted}, got {got}"
+        if _leave_out_slots(wanted) == _leave_out_slots(got):
+            message += ": fit_policy, or evaluate --slots, takes it to another number of slots"
         raise ArtifactError(message)
+
+
+def _leave_out_slots(specs: Specs) -> dict[str, Any]:
+    """Encode what remains of specifications when nobody knows how many slots there are."""
+    encoded = specs.encode()
+    observation = encoded["observation"]
+    if specs.observation.slot_head is not None:
+        observation["size"] = len(specs.observation.base_indices)
+        observation["slots"] = 0
+        observation["slot_blocks"] = [block.size for block in specs.observation.slot_blocks]
+        for head in encoded["actions"]["heads"]:
+            if head["name"] == specs.observation.slot_head:
+                head["choices"] = []
+    return encoded
 
 
 def decode_report(encoded: Mapping[str, Any]) -> UpdateReport:
@@ -218,6 +247,22 @@ class LearnedPolicy:
         )
         return result.actions.numpy(), result.state
 
+    def fit(self, specs: Specs) -> LearnedPolicy:
+        """Return this policy for another number of slots; nothing it learned depends on that.
+
+        Args:
+            specs: What it is to be for.
+
+        Raises:
+            ArtifactError: If they differ in more than the number of slots.
+        """
+        if _leave_out_slots(specs) != _leave_out_slots(self.specs):
+            check_specs(self.specs, specs)
+        fitted = _build_policy(specs, self.network.config)
+        fitted.network.load_state_dict(self.network.state_dict())
+        fitted.normalizer.load_state_dict(self.normalizer.state_dict())
+        return fitted
+
 
 def load_policy(path: Path | str) -> LearnedPolicy:
     """Load the policy of a checkpoint, without what only its training needs.
@@ -229,14 +274,16 @@ def load_policy(path: Path | str) -> LearnedPolicy:
         ArtifactError: If it is missing, truncated, no checkpoint, or one of another format.
     """
     checkpoint = Checkpoint.load(path)
-    specs = Specs.decode(checkpoint.facts["specs"])
-    network = ActorCritic(
-        specs.observation,
-        specs.actions,
-        NetworkConfig(**checkpoint.facts["config"]["network"]),
-        generator=torch.Generator(),
+    policy = _build_policy(
+        Specs.decode(checkpoint.facts["specs"]),
+        decode_record(NetworkConfig, checkpoint.facts["config"]["network"]),
     )
+    policy.network.load_state_dict(checkpoint.groups["network"])
+    policy.normalizer.load_state_dict(checkpoint.groups["observation_normalizer"])
+    return policy
+
+
+def _build_policy(specs: Specs, config: NetworkConfig) -> LearnedPolicy:
+    network = ActorCritic(specs.observation, specs.actions, config, generator=torch.Generator())
     normalizer = ObservationNormalizer(specs.observation)
-    network.load_state_dict(checkpoint.groups["network"])
-    normalizer.load_state_dict(checkpoint.groups["observation_normalizer"])
     return LearnedPolicy(network=network, normalizer=normalizer, specs=specs)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from tamiyo.learning.normalizers import ObservationNormalizer, RewardNormalizer
     from tamiyo.policy import ActorCritic
 
-__all__ = ["Collected", "Collector", "play_episodes"]
+__all__ = ["Collected", "Collector", "fit_policy", "play_episodes"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -179,6 +179,23 @@ class Collector:
         return ended
 
 
+def fit_policy(policy: LearnedPolicy, env: VectorEnv[Any, Any, Any]) -> LearnedPolicy:
+    """Return a policy for the number of slots of some environments.
+
+    A slot is seen and chosen with the same weights whichever it is, so a policy that was trained on
+    three slots acts on five; how well is another matter.
+
+    Args:
+        policy: The policy; it is not changed.
+        env: The environments.
+
+    Raises:
+        ArtifactError: If the policy was trained for observations or actions that differ in more.
+        ConfigError: If the environment cannot be worked with.
+    """
+    return policy.fit(Specs.read(env))
+
+
 def play_episodes(
     policy: LearnedPolicy,
     env: VectorEnv[Any, Any, Any],
@@ -194,7 +211,7 @@ def play_episodes(
     the environments draws from a generator seeded with ``seed + i`` alone.
 
     Args:
-        policy: The policy.
+        policy: The policy, fitted to the environments' number of slots.
         env: The environments to play in.
         episodes: Number of episodes.
         seed: Seed of the first one, at least 0.

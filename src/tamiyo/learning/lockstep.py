@@ -5,7 +5,8 @@ https://gymnasium.farama.org/api/vector/#autoreset describes the three modes.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from dataclasses import dataclass, is_dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
@@ -13,7 +14,7 @@ from gymnasium.spaces import Box, Discrete, MultiDiscrete
 from gymnasium.vector import AutoresetMode
 from numpy.typing import NDArray
 
-from tamiyo.contracts import ActionSpec, ConfigError, ObservationSpec, ShapeError
+from tamiyo.contracts import ActionSpec, ConfigError, ObservationSpec, ShapeError, encode_record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from gymnasium.spaces import Space
     from gymnasium.vector import VectorEnv
 
-__all__ = ["Lockstep", "Moment", "Outcome", "StatefulEnv"]
+__all__ = ["CountingEnv", "Lockstep", "Moment", "Outcome", "StatefulEnv"]
 
 Array: TypeAlias = NDArray[Any]
 
@@ -35,6 +36,17 @@ class StatefulEnv(Protocol):
 
     def load_state_dict(self, state: Mapping[str, Array]) -> None:
         """Go on where another one stood."""
+
+
+@runtime_checkable
+class CountingEnv(Protocol):
+    """An environment that cuts what it shows to a range, and counts what it cuts."""
+
+    def saturated(self) -> Mapping[str, float]:
+        """Return, for the fields that were cut, the share of their values that was."""
+
+    def reset_counts(self) -> None:
+        """Begin to count anew."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -84,7 +96,8 @@ class Lockstep:
 
     Args:
         env: The environments. Those behind its wrappers may offer ``action_spec``,
-            ``observation_spec`` and ``episode_length``.
+            ``observation_spec``, ``episode_length``, ``config``, a record of their settings, and
+            what :class:`StatefulEnv` and :class:`CountingEnv` ask for.
 
     Raises:
         ConfigError: If its spaces, its specifications or its autoreset mode cannot be worked with.
@@ -94,6 +107,7 @@ class Lockstep:
         action_spec: Heads of an action.
         observation_spec: Layout of an observation.
         episode_length: Steps of every episode; ``None`` where the environment does not say.
+        settings: The environments' settings as JSON values; empty where they offer none.
     """
 
     def __init__(self, env: VectorEnv[Any, Any, Any]) -> None:
@@ -111,6 +125,7 @@ class Lockstep:
             own, "observation_spec", ObservationSpec(size=features)
         )
         self.episode_length: int | None = getattr(own, "episode_length", None)
+        self.settings = _encode_settings(getattr(own, "config", None))
         if self.action_spec.nvec != nvec or self.observation_spec.size != features:
             message = (
                 f"specifications of {env} must fit its spaces, got heads {self.action_spec.nvec} "
@@ -128,6 +143,17 @@ class Lockstep:
         """The environments, if their running episodes can be saved."""
         own = self._env.unwrapped
         return own if isinstance(own, StatefulEnv) else None
+
+    def saturated(self) -> dict[str, float]:
+        """Return the share of values that the environments cut, by field, if they count them."""
+        own = self._env.unwrapped
+        return dict(own.saturated()) if isinstance(own, CountingEnv) else {}
+
+    def reset_counts(self) -> None:
+        """Let the environments begin to count anew what they cut."""
+        own = self._env.unwrapped
+        if isinstance(own, CountingEnv):
+            own.reset_counts()
 
     def reset(self, *, seed: int | None = None) -> Moment:
         """Begin an episode in every environment.
@@ -161,7 +187,8 @@ class Lockstep:
             What it led to, and the next decision.
 
         Raises:
-            ConfigError: If masks or the last observation of a truncated episode are missing.
+            ConfigError: If masks or the last observation of a truncated episode are missing, or a
+                reward is not finite.
             ShapeError: If an observation or mask has another shape than announced.
         """
         raw, rewards, *flags, info = self._env.step(self._encode(actions))
@@ -175,7 +202,7 @@ class Lockstep:
         else:
             final, following = shown, self._begin_episodes(shown, info, terminated | truncated)
         outcome = Outcome(
-            rewards=np.array(rewards, np.float32),
+            rewards=_check_rewards(np.array(rewards, np.float32), now.idle),
             terminated=terminated,
             truncated=truncated,
             final_observations=final,
@@ -213,6 +240,7 @@ class Lockstep:
         if copied.shape != wanted:
             message = f"observations must have shape {wanted}, got {copied.shape}"
             raise ShapeError(message)
+        _check_finite(copied, "observations")
         return copied
 
     def _read_masks(self, info: Mapping[str, Any], *, unread: Array | None = None) -> Array:
@@ -245,6 +273,40 @@ class Lockstep:
         final = observations.copy()
         final[truncated] = np.stack(list(info["final_obs"][truncated]))
         return final
+
+
+def _check_rewards(rewards: Array, idle: Array) -> Array:
+    """Refuse rewards that are not finite, but those of steps that only begin an episode.
+
+    Raises:
+        ConfigError: If there is one.
+    """
+    _check_finite(np.where(idle, 0.0, rewards), "rewards")
+    return rewards
+
+
+def _check_finite(values: Array, name: str) -> None:
+    """Refuse values that are not finite; axis 0 is the environment.
+
+    Raises:
+        ConfigError: If there is one; names its place.
+    """
+    if not np.isfinite(values).all():
+        place = np.argwhere(~np.isfinite(values))[0].tolist()
+        message = (
+            f"{name} of an environment must be finite, got {values[tuple(place)]} in environment "
+            f"{place[0]}{f', feature {place[1]}' if place[1:] else ''}: nothing can be learned "
+            "from it, so mend the environment"
+        )
+        raise ConfigError(message)
+
+
+def _encode_settings(config: object) -> dict[str, Any]:
+    """Encode a record of settings; of a value that JSON does not have, how it is shown."""
+    if not is_dataclass(config) or isinstance(config, type):
+        return {}
+    plain: dict[str, Any] = json.loads(json.dumps(encode_record(config), default=repr))
+    return plain
 
 
 def _read_autoreset_mode(env: VectorEnv[Any, Any, Any]) -> AutoresetMode:

@@ -6,6 +6,7 @@ collected and learned from at one frozen scale.
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 import torch
@@ -14,11 +15,25 @@ from torch import Tensor, nn
 if TYPE_CHECKING:
     from tamiyo.contracts import ObservationSpec
 
-__all__ = ["ObservationNormalizer", "RewardNormalizer", "RunningMoments", "ValueNormalizer"]
+__all__ = [
+    "Normalization",
+    "ObservationNormalizer",
+    "RewardNormalizer",
+    "RunningMoments",
+    "ValueNormalizer",
+]
 
 _CLIP: Final = 10.0  # standard deviations; of any distribution at most 1 % lies beyond (Chebyshev)
 _MIN_VARIANCE: Final = 1e-8  # what varies less counts as constant and keeps its scale
 _FORGETTING: Final = 0.05  # weight of the newest rollout in the statistics of the returns
+
+
+class Normalization(StrEnum):
+    """What is brought to unit scale so that the critic can learn; one of them, never both."""
+
+    NONE = "none"
+    REWARDS = "rewards"
+    VALUES = "values"
 
 
 class RunningMoments(nn.Module):

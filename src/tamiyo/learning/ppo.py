@@ -8,14 +8,19 @@ rollout is exactly 1 and later ones compare like with like.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from tamiyo.contracts import ConfigError, InvariantError, check_at_least
+from tamiyo.contracts import (
+    ConfigError,
+    InvariantError,
+    check_at_least,
+    check_at_most,
+    check_choices,
+)
 from tamiyo.learning.buffer import check_coherence
 from tamiyo.learning.diagnostics import (
     MinibatchReading,
@@ -36,38 +41,26 @@ from tamiyo.learning.head_advantages import (
     compute_log_ratios,
     compute_policy_losses,
 )
-from tamiyo.learning.normalizers import ValueNormalizer
+from tamiyo.learning.normalizers import Normalization, ValueNormalizer
 
 if TYPE_CHECKING:
     from tamiyo.contracts import ActionSpec
     from tamiyo.learning.buffer import Rollout, TamiyoRolloutBuffer
     from tamiyo.policy import ActorCritic, Evaluation
 
-__all__ = ["PPO", "Normalization", "PPOConfig"]
+__all__ = ["PPO", "PPOConfig"]
 
 _KL_MARGIN: Final = 1.5
 _SURVEYED: Final = 16  # environments: enough for a mean, and asking all of them takes long
-_FROM_ZERO: Final = (
-    "learning_rate",
-    "learning_rate_end",
-    "gamma",
-    "gae_lambda",
+_WEIGHTS: Final = (
     "entropy_coefficient",
     "entropy_coefficient_end",
     "conditional_entropy_coefficient",
     "value_coefficient",
 )
-_FROM_ONE: Final = ("inner_epochs", "minibatches")
+_FROM_ZERO: Final = ("learning_rate", "learning_rate_end", "gamma", "gae_lambda", *_WEIGHTS)
 _ABOVE_ZERO: Final = ("clip_range", "max_gradient_norm", "target_kl")
-_UP_TO_ONE: Final = ("gamma", "gae_lambda", "clip_range")
-
-
-class Normalization(StrEnum):
-    """What is brought to unit scale so that the critic can learn; one of them, never both."""
-
-    NONE = "none"
-    REWARDS = "rewards"
-    VALUES = "values"
+_UP_TO_ONE: Final = ("gamma", "gae_lambda", "clip_range", "learning_rate", "learning_rate_end")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,14 +68,15 @@ class PPOConfig:
     """How an update learns.
 
     Attributes:
-        learning_rate: Adam's step size at the start.
+        learning_rate: Adam's step size at the start, in [0, 1].
         learning_rate_end: And at the end of the run; linear in between.
         gamma: Discount per step, in [0, 1].
         gae_lambda: Weight of longer returns in the advantages, in [0, 1].
         clip: Whether the ratio of the joint action is clipped or that of each head.
         clip_range: Largest deviation of a ratio from 1 that still pays, in (0, 1).
         inner_epochs: Passes over a rollout.
-        minibatches: Optimizer steps per pass; at most one per environment.
+        minibatches: Optimizer steps per pass, at most one per environment; if not given, 2, or 1
+            where there is one environment.
         entropy_coefficient: Weight of the used heads' entropies at the start.
         entropy_coefficient_end: And at the end of the run; linear in between.
         conditional_entropy_coefficient: Weight of the entropies the heads would have had under the
@@ -100,7 +94,7 @@ class PPOConfig:
     clip: ClipMode = ClipMode.JOINT
     clip_range: float = 0.2
     inner_epochs: int = 4
-    minibatches: int = 2
+    minibatches: int | None = None
     entropy_coefficient: float = 0.1
     entropy_coefficient_end: float = 0.005
     conditional_entropy_coefficient: float = 0.0
@@ -115,15 +109,14 @@ class PPOConfig:
         Raises:
             ConfigError: If one is.
         """
-        check_at_least(self, dict.fromkeys(_FROM_ZERO, 0) | dict.fromkeys(_FROM_ONE, 1))
+        counts = ["inner_epochs"] if self.minibatches is None else ["inner_epochs", "minibatches"]
+        check_at_least(self, dict.fromkeys(_FROM_ZERO, 0) | dict.fromkeys(counts, 1))
         for name in _ABOVE_ZERO:
             if not getattr(self, name) > 0:
                 message = f"{name} must be above 0, got {getattr(self, name)}"
                 raise ConfigError(message)
-        for name in _UP_TO_ONE:
-            if getattr(self, name) > 1:
-                message = f"{name} must be at most 1, got {getattr(self, name)}"
-                raise ConfigError(message)
+        check_at_most(self, dict.fromkeys(_UP_TO_ONE, 1) | dict.fromkeys(_WEIGHTS, 1000))
+        check_choices(self, {"clip": ClipMode, "normalization": Normalization})
 
     def anneal(self, progress: float) -> tuple[float, float]:
         """Return learning rate and entropy coefficient at a point of the run.

@@ -6,7 +6,7 @@ from collections import deque
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from statistics import fmean
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import torch
 
@@ -17,6 +17,7 @@ from tamiyo.contracts import (
     UpdateCompleted,
     UpdateReport,
     check_at_least,
+    check_at_most,
     derive_seed,
     encode_record,
 )
@@ -31,8 +32,8 @@ from tamiyo.learning.checkpoint import (
 )
 from tamiyo.learning.collecting import Collector, play_episodes
 from tamiyo.learning.lockstep import Lockstep
-from tamiyo.learning.normalizers import ObservationNormalizer, RewardNormalizer
-from tamiyo.learning.ppo import PPO, Normalization, PPOConfig
+from tamiyo.learning.normalizers import Normalization, ObservationNormalizer, RewardNormalizer
+from tamiyo.learning.ppo import PPO, PPOConfig
 from tamiyo.policy import ActorCritic, NetworkConfig
 
 if TYPE_CHECKING:
@@ -49,6 +50,8 @@ if TYPE_CHECKING:
     from tamiyo.learning.diagnostics import UpdateParts
 
 __all__ = ["Trainer", "TrainerConfig"]
+
+_MOST_ROLLOUT_STEPS: Final = 100_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,10 +77,11 @@ class TrainerConfig:
         """Refuse an empty run or rollout.
 
         Raises:
-            ConfigError: If there is no step.
+            ConfigError: If there is no step, or a rollout is longer than any use for it.
         """
         smallest = {"total_steps": 1} | ({} if self.rollout_steps is None else {"rollout_steps": 1})
         check_at_least(self, smallest)
+        check_at_most(self, {"rollout_steps": _MOST_ROLLOUT_STEPS})
 
 
 class Trainer:
@@ -92,7 +96,8 @@ class Trainer:
         check_invariants: Check before every update that the rollout is coherent (slow).
 
     Raises:
-        ConfigError: If the environment cannot be worked with.
+        ConfigError: If the environment cannot be worked with, or has fewer environments than there
+            are minibatches.
 
     Attributes:
         network: The controller's network.
@@ -145,6 +150,7 @@ class Trainer:
             state_shape=(state.shape[1], state.shape[3]),
             check_invariants=check_invariants,
         )
+        self.buffer.count_minibatches(config.ppo.minibatches)  # it refuses too many
 
     @property
     def is_finished(self) -> bool:
@@ -203,6 +209,7 @@ class Trainer:
         Raises:
             ConfigError: If the environment breaks what it announced.
         """
+        self._lockstep.reset_counts()
         collected = self._collector.collect(self.buffer)
         self.steps += int(self.buffer.rollout.valid.sum())
         return collected
@@ -283,6 +290,7 @@ class Trainer:
         """Say what a checkpoint must agree on, in JSON values."""
         return {
             "environment": self._lockstep.name,
+            "environment_config": self._lockstep.settings,
             "num_envs": self._lockstep.num_envs,
             "seed": self._seed,
             "config": encode_record(self._config),
@@ -306,7 +314,9 @@ class Trainer:
                 reward_raw=float(rollout.rewards_raw[valid].mean()),
                 reward_normalized=float(rollout.rewards[valid].mean()),
                 forced_fraction=parts.forced_fraction,
-                saturated=self._observations.saturated() | self._rewards.saturated(),
+                saturated=self._lockstep.saturated()
+                | self._observations.saturated()
+                | self._rewards.saturated(),
             ),
             policy=parts.policy,
             value=parts.value,
@@ -346,7 +356,8 @@ def _unflatten(tensors: Mapping[str, Tensor]) -> dict[int, dict[str, Tensor]]:
 def _check_equal(wanted: object, got: object, name: str) -> None:
     if isinstance(wanted, dict) and isinstance(got, dict):
         for key, value in wanted.items():
-            _check_equal(value, got[key], f"{name}.{key}".lstrip("."))
+            if key in got:  # what an earlier version did not save yet cannot be compared
+                _check_equal(value, got[key], f"{name}.{key}".lstrip("."))
     elif wanted != got:
         message = f"checkpoint must have {name} {wanted} as this run does, got {got}"
         raise ArtifactError(message)

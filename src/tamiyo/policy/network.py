@@ -7,12 +7,12 @@ that is told the action would judge it by itself.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple, Self
+from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
 import torch
 from torch import Tensor, nn
 
-from tamiyo.contracts import ActionSpec, ConfigError, ObservationSpec, check_at_least
+from tamiyo.contracts import ActionSpec, ConfigError, ObservationSpec, check_at_least, check_at_most
 from tamiyo.policy.distribution import MaskedCategorical, draw_gumbel_noise
 from tamiyo.policy.encoder import Encoder
 from tamiyo.policy.heads import ActionHeads, Features
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from tamiyo.policy.factored import Chooser
 
 __all__ = ["ActResult", "ActorCritic", "ConditionalEntropies", "Evaluation", "NetworkConfig"]
+
+_LARGEST: Final = {"hidden": 4096, "slot_hidden": 4096, "layers": 16}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,12 +52,13 @@ class NetworkConfig:
         return cls(hidden=512, slot_hidden=128)
 
     def __post_init__(self) -> None:
-        """Refuse an empty layer.
+        """Refuse an empty layer, and one whose first weights alone would take hours to draw.
 
         Raises:
-            ConfigError: If a size is below 1, or the longest span below 3.
+            ConfigError: If a size is below 1 or beyond any use, or the longest span below 3.
         """
         check_at_least(self, {"hidden": 1, "slot_hidden": 1, "layers": 1})
+        check_at_most(self, _LARGEST)
         if self.longest_span is not None:
             check_at_least(self, {"longest_span": 3})
 
@@ -125,6 +128,9 @@ class ActorCritic(nn.Module):
         config: Size of the network.
         generator: Source of the initial weights, on the CPU.
 
+    Attributes:
+        config: Its size.
+
     Raises:
         ConfigError: If the slot head is not the second head or has not one choice per slot.
     """
@@ -139,6 +145,7 @@ class ActorCritic(nn.Module):
     ) -> None:
         super().__init__()
         _check_slot_head(observation, actions)
+        self.config = config
         self._actions = actions
         hidden = config.hidden
         self.encoder = Encoder(

@@ -11,7 +11,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from multiprocessing import get_context
 from statistics import fmean, median
@@ -67,6 +67,7 @@ class Comparison:
         seeds: Seeds that were run.
         rows: One per thing that was run.
         leads: Name of each static row to the paired difference of the grown row's score to it.
+        skipped: Name of each row that was left out to the reason.
     """
 
     task: str
@@ -75,6 +76,7 @@ class Comparison:
     seeds: tuple[int, ...]
     rows: tuple[ComparisonRow, ...]
     leads: Mapping[str, Interval]
+    skipped: Mapping[str, str] = field(default_factory=dict)
 
 
 SeedResults = dict[str, EpisodeResult]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pickle
+from dataclasses import dataclass
+from enum import StrEnum
 
 import pytest
 
@@ -16,6 +18,9 @@ from tamiyo.contracts import (
     StageError,
     TamiyoError,
     UnknownNameError,
+    check_at_least,
+    check_at_most,
+    check_choices,
 )
 
 
@@ -34,6 +39,34 @@ def test_every_error_can_be_caught_by_the_base(error):
 
 def test_a_broken_promise_is_an_assertion():
     assert issubclass(InvariantError, AssertionError)
+
+
+class Color(StrEnum):
+    RED = "red"
+    BLUE = "blue"
+
+
+@dataclass
+class Settings:
+    size: float | None = 2
+    color: str = "red"
+
+
+def test_a_number_outside_its_bounds_is_refused():
+    check_at_least(Settings(), {"size": 2})
+    check_at_most(Settings(), {"size": 2})
+    check_at_most(Settings(size=None), {"size": 1})
+    for size, message in ((1, "at least 2, got 1"), (float("inf"), "finite, got inf")):
+        with pytest.raises(ConfigError, match=f"size must be {message}"):
+            check_at_least(Settings(size=size), {"size": 2})
+    with pytest.raises(ConfigError, match="size must be at most 1, got 2"):
+        check_at_most(Settings(), {"size": 1})
+
+
+def test_what_is_no_choice_is_refused():
+    check_choices(Settings(), {"color": Color})
+    with pytest.raises(ConfigError, match="color must be red or blue, got 'green'"):
+        check_choices(Settings(color="green"), {"color": Color})
 
 
 def test_an_unknown_name_is_told_what_exists():

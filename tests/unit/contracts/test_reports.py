@@ -35,7 +35,7 @@ RECORDS = (
 )
 PRODUCERS = {SOURCE / "model" / f"{name}.py" for name in ("alpha", "host", "seed", "slot")}
 LOGGED_ONLY = {"previous_gradient_health"}
-"""Fields that nothing but the event log reads."""
+"""Fields that nothing but the event log reads: an observation has no place for them."""
 FIELDS = [(record.__name__, item.name) for record in RECORDS for item in fields(record)]
 
 

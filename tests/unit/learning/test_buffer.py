@@ -156,6 +156,11 @@ def test_minibatches_deal_every_environment_once(num_envs, count):
     assert all(map(torch.equal, parts, again))
 
 
+@pytest.mark.parametrize(("num_envs", "count"), [(1, 1), (2, 2), (7, 2)])
+def test_minibatches_nobody_counts_are_two_where_there_are_two_environments(num_envs, count):
+    assert build_buffer(num_envs=num_envs).count_minibatches(None) == count
+
+
 @pytest.mark.parametrize("count", [0, 3])
 def test_minibatches_without_environments_are_refused(count):
     with pytest.raises(ConfigError, match=rf"must be in \[1, 2\] \(environments\), got {count}"):

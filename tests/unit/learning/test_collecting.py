@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from tamiyo.contracts import ArtifactError
-from tamiyo.environment import PROBES, ProbeVectorEnv
-from tamiyo.learning import Trainer, TrainerConfig, play_episodes
+from tamiyo.environment import PROBES, ProbeVectorEnv, SurrogateVectorEnv
+from tamiyo.learning import Trainer, TrainerConfig, fit_policy, play_episodes
 from tamiyo.policy import NetworkConfig
 
 CONFIG = TrainerConfig(total_steps=64, rollout_steps=8, network=NetworkConfig(hidden=8))
@@ -71,6 +71,40 @@ def test_episodes_are_paired_by_seed_whatever_the_number_of_environments():
     assert np.array_equal(alone, together)
     assert set(together) <= {-1.0, 0.0, 1.0}
     assert PROBES[PROBE].episode_length == 6
+
+
+def test_a_policy_for_three_slots_acts_on_five():
+    policy = Trainer(SurrogateVectorEnv(2, max_epochs=12), CONFIG, seed=0).policy
+    five = SurrogateVectorEnv(2, slots=5, max_epochs=12)
+    with pytest.raises(ArtifactError, match=r"slot of 3, .* slot of 5, .*: fit_policy"):
+        play_episodes(policy, five, episodes=2, seed=0)
+    fitted = fit_policy(policy, five)
+    assert fitted.specs.actions == five.action_spec
+    assert play_episodes(fitted, five, episodes=2, seed=0).shape == (2,)
+    back = fit_policy(fitted, SurrogateVectorEnv(1))
+    assert back.specs == policy.specs
+    weights = zip(back.network.parameters(), policy.network.parameters(), strict=True)
+    assert all(torch.equal(one, other) for one, other in weights)
+
+
+def test_a_fitted_policy_sees_the_slots_at_the_scale_it_was_trained_at():
+    policy = Trainer(SurrogateVectorEnv(2), CONFIG, seed=0).policy
+    policy.normalizer.mean += torch.arange(62.0)  # 23 + 39 fields
+    five = SurrogateVectorEnv(1, slots=5)
+    normalizer = fit_policy(policy, five).normalizer
+    shown = normalizer.normalize(torch.zeros(1, five.observation_spec.size))[0].clamp(-9, 0)
+    expected = -torch.arange(62.0).clamp(0, 9)
+    assert torch.equal(shown[:23], expected[:23])
+    for slot in range(5):
+        assert torch.equal(shown[23 + 39 * slot : 62 + 39 * slot], expected[23:])
+
+
+def test_a_policy_is_not_fitted_to_more_than_another_number_of_slots():
+    policy = Trainer(SurrogateVectorEnv(2), CONFIG, seed=0).policy
+    with pytest.raises(ArtifactError, match=r"must have the policy's layout .*\[\w+\]$"):
+        fit_policy(policy, SurrogateVectorEnv(1, slots=5, telemetry=True))
+    with pytest.raises(ArtifactError, match="must have the policy's layout"):
+        fit_policy(build().policy, SurrogateVectorEnv(1))
 
 
 def test_a_policy_for_something_else_is_not_played():

@@ -72,6 +72,40 @@ def test_only_the_next_step_mode_has_idle_rows():
     assert idle[AutoresetMode.SAME_STEP] == idle[AutoresetMode.DISABLED] == 0
 
 
+class Broken(Clock):
+    """Pays or shows what is no number in its second step."""
+
+    def __init__(self, number, *, reward=1.0, shown=0.0):
+        super().__init__(number)
+        self.broken = reward, shown
+
+    def step(self, action):
+        seen, reward, *ends, info = super().step(action)
+        if self.steps == 2:
+            reward, shown = self.broken
+            seen[1] += shown
+        return seen, reward, *ends, info
+
+
+@pytest.mark.parametrize(
+    ("broken", "message"),
+    [
+        ({"reward": np.inf}, "rewards of an environment must be finite, got inf in environment 1:"),
+        ({"reward": np.nan}, "rewards of an environment must be finite, got nan in environment 1:"),
+        ({"shown": np.nan}, "observations of .* finite, got nan in environment 1, feature 1:"),
+    ],
+)
+def test_what_is_no_number_is_refused_with_its_place(broken, message):
+    env = SyncVectorEnv(
+        [lambda: Clock(9), lambda: Broken(9, **broken)], autoreset_mode=AutoresetMode.SAME_STEP
+    )
+    lockstep = Lockstep(env)
+    now, actions = lockstep.reset(seed=0), np.zeros((2, 2), np.int64)
+    _, now = lockstep.step(now, actions)
+    with pytest.raises(ConfigError, match=message):
+        lockstep.step(now, actions)
+
+
 @pytest.mark.parametrize("mode", AutoresetMode)
 def test_masks_belong_to_the_observation_beside_them(mode):
     env = SyncVectorEnv([lambda: ProbeEnv(probe="RememberBit5")] * 3, autoreset_mode=mode)

@@ -9,7 +9,8 @@ import torch
 from tamiyo.contracts import HEADS_USED_BY, ConfigError, InvariantError, LifecycleOp
 from tamiyo.learning.diagnostics import describe_conditional_entropies
 from tamiyo.learning.head_advantages import ClipMode
-from tamiyo.learning.ppo import PPO, Normalization, PPOConfig
+from tamiyo.learning.normalizers import Normalization
+from tamiyo.learning.ppo import PPO, PPOConfig
 from tests.support.enumeration import random_masks
 from tests.support.rollouts import GROWTH, build_network, collect_rollout
 
@@ -295,6 +296,11 @@ def test_targets_without_an_end_use_the_cut_value():
         ("learning_rate", -1.0, "at least 0, got -1.0"),
         ("target_kl", float("nan"), "above 0, got nan"),
         ("max_gradient_norm", 0.0, "above 0, got 0.0"),
+        ("learning_rate", float("inf"), "finite, got inf"),
+        ("learning_rate_end", 1.5, "at most 1, got 1.5"),
+        ("value_coefficient", 1e30, r"at most 1000, got 1e\+30"),
+        ("clip", "foo", "joint or per_head, got 'foo'"),
+        ("normalization", "foo", "none or rewards or values, got 'foo'"),
     ],
 )
 def test_settings_outside_their_range_are_refused(name, value, rule):

@@ -8,8 +8,9 @@ import pytest
 import torch
 
 from tamiyo.contracts import ArtifactError, ConfigError, UpdateCompleted
-from tamiyo.environment import ProbeVectorEnv
+from tamiyo.environment import ProbeVectorEnv, RewardKind, SurrogateVectorEnv
 from tamiyo.learning import PPOConfig, Trainer, TrainerConfig
+from tamiyo.learning.checkpoint import Checkpoint
 from tamiyo.policy import NetworkConfig
 from tamiyo.telemetry import MemorySink
 
@@ -67,6 +68,26 @@ def test_equal_seeds_train_equally_and_others_do_not():
     assert reports[0] == reports[1] != reports[2]
 
 
+def test_what_the_environment_cuts_is_reported_by_field():
+    env = SurrogateVectorEnv(4, slots=1, noise_points=60.0)
+    trainer = Trainer(env, CONFIG, seed=0)
+    counted = trainer.update().rollout.saturated
+    cut = env.encoder.saturated()
+    assert cut
+    assert set(cut) <= {field.name for field in env.encoder.layout.fields}
+    assert {name: counted[name] for name in cut} == cut
+    first = env.encoder._known[0]
+    trainer.update()
+    assert env.encoder._known[0] == first  # each update counts its own rollout
+
+
+def test_what_an_update_would_refuse_is_refused_at_once():
+    with pytest.raises(ConfigError, match=r"minibatches must be in \[1, 4\].*, got 5"):
+        build(config=replace(CONFIG, ppo=PPOConfig(minibatches=5)))
+    with pytest.raises(ConfigError, match="rollout_steps must be at most 100000, got 100001"):
+        replace(CONFIG, rollout_steps=100_001)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -84,6 +105,35 @@ def test_a_checkpoint_of_another_run_is_refused(tmp_path, change, message):
     path.write_bytes(build().encode_checkpoint())
     with pytest.raises(ArtifactError, match=message):
         build(**change).load_checkpoint(path)
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "both"),
+    [
+        ("noise_points", 2.0, "2.0 as this run does, got 0.5"),
+        ("rent_points", 9.0, "9.0 as this run does, got 4.0"),
+        ("reward", RewardKind.SHAPED, "SHAPED as this run does, got SPARSE"),
+    ],
+)
+def test_a_checkpoint_of_another_family_of_hosts_is_refused(tmp_path, setting, value, both):
+    def build_surrogate(**settings):
+        return Trainer(SurrogateVectorEnv(2, slots=1, **settings), CONFIG, seed=0)
+
+    path = tmp_path / "checkpoint.safetensors"
+    path.write_bytes(build_surrogate().encode_checkpoint())
+    build_surrogate().load_checkpoint(path)
+    with pytest.raises(ArtifactError, match=f"must have environment_config.{setting} {both}"):
+        build_surrogate(**{setting: value}).load_checkpoint(path)
+
+
+def test_a_checkpoint_that_saved_fewer_settings_is_still_loaded(tmp_path):
+    path = tmp_path / "checkpoint.safetensors"
+    path.write_bytes(build().encode_checkpoint())
+    checkpoint = Checkpoint.load(path)
+    facts = {name: fact for name, fact in checkpoint.facts.items() if name != "environment_config"}
+    facts["config"] = {name: fact for name, fact in facts["config"].items() if name != "network"}
+    path.write_bytes(replace(checkpoint, facts=facts).encode())
+    build().load_checkpoint(path)
 
 
 @pytest.mark.parametrize(

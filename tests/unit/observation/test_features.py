@@ -82,6 +82,11 @@ def test_gradients_vanish_and_explode_at_the_documented_norms(norm, vanishing, e
     assert read(arrays, "slot2.telemetry.gradient_exploding") == exploding
 
 
+def test_gradient_health_is_shown_as_it_is_now_only():
+    shown = [field.name for field in LAYOUT.fields if "health" in field.name]
+    assert shown == [f"slot{slot}.telemetry.gradient_health" for slot in range(3)]
+
+
 def test_utilization_counts_living_seeds():
     arrays = build_arrays()
     arrays.seeds.stage[0] = [SeedStage.FOSSILIZED, SeedStage.EMBARGOED, SeedStage.GERMINATED]

@@ -230,6 +230,12 @@ def test_an_empty_layer_is_refused(setting):
         NetworkConfig(**{setting: 0})
 
 
+@pytest.mark.parametrize(("setting", "most"), [("hidden", 4096), ("layers", 16)])
+def test_a_network_of_no_use_is_refused(setting, most):
+    with pytest.raises(ConfigError, match=f"{setting} must be at most {most}, got 1000000000"):
+        NetworkConfig(**{setting: 10**9})
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

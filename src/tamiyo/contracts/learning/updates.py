@@ -28,8 +28,9 @@ class RolloutReport:
         reward_raw: Mean raw reward per transition.
         reward_normalized: Mean reward per transition as the update sees it.
         forced_fraction: Share of transitions in which one action was legal, in [0, 1].
-        saturated: Observation feature to the share of its values that were cut, for the features
-            that were.
+        saturated: Name of a number to the share of its values that were cut, for those that were:
+            an observation's field by the name the environment that cut it knows it by,
+            ``observation[index]`` where the normalizer did, ``reward`` likewise.
     """
 
     transitions: int

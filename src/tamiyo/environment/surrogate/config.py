@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Final
 
 from tamiyo.contracts import (
     Blueprint,
@@ -11,10 +13,23 @@ from tamiyo.contracts import (
     LifecycleConfig,
     TaskConfig,
     check_at_least,
+    check_at_most,
+    check_choices,
 )
 from tamiyo.environment.surrogate.needs import FULL_NEEDS, NEEDS, SEEDS
 
 __all__ = ["RewardKind", "SurrogateConfig"]
+
+_LARGEST: Final = {
+    "slots": 64,
+    "max_epochs": 10_000,
+    "rent_points": 1e6,
+    "host_parameters": 10**12,
+    "gate_parameters": 10**12,
+    "max_parameters": 10**12,
+    "noise_points": 1e6,
+    "variation": 10,
+}
 
 
 class RewardKind(StrEnum):
@@ -29,7 +44,7 @@ class SurrogateConfig:
     """One family of synthetic hosts.
 
     Attributes:
-        slots: Number of slots, at least 1.
+        slots: Number of slots, 1 to 64.
         max_epochs: Epochs of an episode, the closing ones included.
         closing_epochs: Epochs at its end in which nothing is decided.
         rent_points: Points a network pays per unit of ln(parameters / host parameters).
@@ -39,7 +54,7 @@ class SurrogateConfig:
         needs: Names of the needs an episode draws from.
         blueprints: Kinds of seeds that can be planted.
         noise_points: Standard deviation of every measured accuracy, points.
-        variation: Scale of how much hosts of one need differ, 0 for not at all.
+        variation: Scale of how much hosts of one need differ, 0 for not at all, at most 10.
         most_points: Points that all seeds together can add at most: returns diminish towards it.
         lifecycle: Gates, ages and clocks.
         reward: What the steps are paid.
@@ -78,8 +93,9 @@ class SurrogateConfig:
             "variation": 0,
         }
         check_at_least(self, smallest)
-        if not self.most_points > 0:
-            message = f"most_points must be above 0, got {self.most_points}"
+        check_at_most(self, _LARGEST)
+        if not 0 < self.most_points < math.inf:
+            message = f"most_points must be above 0 and finite, got {self.most_points}"
             raise ConfigError(message)
         for name, known in (("needs", tuple(NEEDS)), ("blueprints", tuple(SEEDS))):
             got = getattr(self, name)
@@ -87,9 +103,7 @@ class SurrogateConfig:
                 listing = ", ".join(str(item) for item in known)
                 message = f"{name} must be one or more different ones of {listing}, got {got}"
                 raise ConfigError(message)
-        if self.reward not in set(RewardKind):
-            message = f"reward must be {' or '.join(RewardKind)}, got {self.reward!r}"
-            raise ConfigError(message)
+        check_choices(self, {"reward": RewardKind})
         _ = self.task  # it refuses epochs that do not fit
 
     @property

@@ -231,6 +231,14 @@ class SurrogateVectorEnv(VectorEnv[_Observations, _Integers, NDArray[Any]]):
         self.world.count_parameters()
         self._masks = compute_action_masks(self.arrays, self.action_spec)
 
+    def saturated(self) -> dict[str, float]:
+        """Return, for the fields of observations that were cut, the share of their values."""
+        return self.encoder.saturated()
+
+    def reset_counts(self) -> None:
+        """Begin to count anew what is cut."""
+        self.encoder.reset_counts()
+
     def _spread(self, seed: int | Sequence[int | None] | None) -> Sequence[int | None]:
         if seed is None:
             return [None] * self.num_envs

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from tamiyo.environment.yardsticks.clairvoyant import ClairvoyantPlan, compute_clairvoyant
+from tamiyo.environment.yardsticks.clairvoyant import (
+    ClairvoyantPlan,
+    check_boundable,
+    compute_clairvoyant,
+)
 from tamiyo.environment.yardsticks.heuristic_search import search_heuristic
 from tamiyo.environment.yardsticks.planning import Plan, solve
 from tamiyo.environment.yardsticks.schedule_search import play_schedules, search_schedule
@@ -18,6 +22,7 @@ __all__ = [
     "Plan",
     "SchedulePlans",
     "build_tiny_config",
+    "check_boundable",
     "compute_clairvoyant",
     "decide_by_schedule",
     "play_schedules",

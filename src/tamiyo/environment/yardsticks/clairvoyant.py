@@ -8,12 +8,13 @@ epoch 2 n, and no controller can have n seeds learn for longer than that.
 from __future__ import annotations
 
 from itertools import permutations, product
+from math import factorial
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tamiyo.contracts import AlphaTarget, Blueprint, SeedStage, Style
+from tamiyo.contracts import AlphaTarget, Blueprint, ConfigError, SeedStage, Style
 from tamiyo.environment.surrogate.curves import (
     SeedState,
     compute_gain,
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from tamiyo.environment.surrogate.config import SurrogateConfig
     from tamiyo.environment.surrogate.draws import EpisodeDraws
 
-__all__ = ["ClairvoyantPlan", "compute_clairvoyant"]
+__all__ = ["ClairvoyantPlan", "check_boundable", "compute_clairvoyant"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -38,6 +39,7 @@ Ints = NDArray[np.int64]
 _OPS_TO_LEARN: Final = 2  # germinate, advance
 _OPS_TO_COMMIT: Final = 4  # and advance to HOLDING, fossilize
 _CHUNK: Final = 500_000  # networks evaluated at once
+_MOST_NETWORKS: Final = 10_000_000  # per episode, about a second of work
 
 
 class ClairvoyantPlan(NamedTuple):
@@ -84,7 +86,11 @@ def compute_clairvoyant(config: SurrogateConfig, draws: EpisodeDraws) -> Clairvo
 
     Returns:
         The networks and what they gain.
+
+    Raises:
+        ConfigError: As :func:`check_boundable` does.
     """
+    check_boundable(config)
     networks = _list_networks(config)
     rows = max(1, _CHUNK // len(networks.rent))
     parts = [
@@ -92,6 +98,26 @@ def compute_clairvoyant(config: SurrogateConfig, draws: EpisodeDraws) -> Clairvo
         for start in range(0, len(draws.need), rows)
     ]
     return ClairvoyantPlan(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
+
+
+def check_boundable(config: SurrogateConfig) -> None:
+    """Refuse a family with more ways to fill its slots than can be tried.
+
+    Args:
+        config: The family of hosts.
+
+    Raises:
+        ConfigError: If it has.
+    """
+    fills = 1 + sum(len(list(_list_fills(blueprint))) for blueprint in config.blueprints)
+    networks = fills**config.slots * factorial(config.slots)
+    if networks > _MOST_NETWORKS:
+        message = (
+            f"networks that a clairvoyant must try per episode must be at most "
+            f"{_MOST_NETWORKS:,}, got {networks:,} ({fills} ways to fill each of {config.slots} "
+            "slots, planted in any order): take fewer slots or blueprints"
+        )
+        raise ConfigError(message)
 
 
 def _search(config: SurrogateConfig, draws: EpisodeDraws, networks: _Networks) -> ClairvoyantPlan:

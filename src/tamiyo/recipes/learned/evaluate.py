@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import fmean, median
 from typing import TYPE_CHECKING, Any, Final
 
@@ -14,6 +14,7 @@ from tamiyo.contracts import ComparisonRow, ConfigError, derive_seed
 from tamiyo.controller import WAIT_ONLY, build_controller
 from tamiyo.environment import (
     SurrogateVectorEnv,
+    check_boundable,
     compute_clairvoyant,
     decide_by_schedule,
     play_controllers,
@@ -21,10 +22,10 @@ from tamiyo.environment import (
     search_schedule,
     solve,
 )
-from tamiyo.learning import load_policy, play_episodes
+from tamiyo.learning import Specs, check_specs, fit_policy, load_policy, play_episodes
 from tamiyo.observation import sample_uniform
 from tamiyo.recipes.compare import Comparison
-from tamiyo.recipes.learned.config import TINY, build_env, find_surrogate
+from tamiyo.recipes.learned.config import SURROGATE, TINY, build_env, find_surrogate
 from tamiyo.recipes.learned.train import load_training
 from tamiyo.recipes.statistics import Interval, compute_paired_interval
 
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
     from tamiyo.environment import EpisodeOutcomes, SchedulePlans, SurrogateConfig
     from tamiyo.learning import LearnedPolicy
+    from tamiyo.recipes.learned.config import TrainConfig
 
 __all__ = ["LEARNED", "Played", "evaluate_controller", "evaluate_policy", "play_baselines"]
 
@@ -71,32 +73,40 @@ def evaluate_controller(
     *,
     seeds: int,
     first_seed: int = 0,
+    slots: int | None = None,
     on_progress: Callable[[float], None] = lambda _share: None,
 ) -> Comparison:
     """Judge the controller of a training run.
 
     On the surrogate it stands beside what the environment offers to measure it by: wait-only,
     random-legal, the best of many fixed schedules, the heuristic, and a bound that knows every
-    episode's hidden numbers. Elsewhere a score is the sum of rewards of an episode.
+    episode's hidden numbers, left out where it would take too long. Elsewhere a score is the sum of
+    rewards of an episode.
 
     Args:
         path: The run's folder.
         seeds: Episodes, at least 2, the same for every row.
-        first_seed: Seed of the first one.
+        first_seed: Seed of the first one, at least 0.
+        slots: Slots of the hosts it is judged on; by default those it was trained on.
         on_progress: Told the share of the work that is over, in (0, 1].
 
     Returns:
         Rows like those of a comparison of controllers on a task; the reference comes first.
 
     Raises:
-        ArtifactError: If the folder holds no training, or no checkpoint yet.
-        ConfigError: If there are fewer than two seeds.
+        ArtifactError: If the folder holds no training, no checkpoint yet, or the checkpoint of a
+            policy for something else.
+        ConfigError: If there are fewer than two seeds, or other slots where these cannot change.
     """
-    if seeds < _FEWEST_SEEDS:
-        message = f"seeds must be at least {_FEWEST_SEEDS}, got {seeds}"
-        raise ConfigError(message)
+    _check_episodes(seeds, first_seed)
     config, folder = load_training(path)
+    if slots is not None:
+        config = _change_slots(config, slots)
     policy = load_policy(folder.checkpoint)
+    probe = build_env(config, num_envs=1)
+    if slots is not None:
+        policy = fit_policy(policy, probe)
+    check_specs(policy.specs, Specs.read(probe))
     family = find_surrogate(config)
     if family is None:
         env = build_env(config, num_envs=min(seeds, config.envs))
@@ -113,15 +123,17 @@ def evaluate_controller(
         family, seed=derive_seed(config.seed, 0, _SCHEDULE), on_progress=on_progress
     )
     played = play_baselines(family, plan, episodes=seeds, seed=first_seed)
-    bound = played.pop(_CLAIRVOYANT)
+    bound = played.pop(_CLAIRVOYANT, None)
     if config.env == TINY:
         played[_OPTIMUM] = _play_optimum(family, episodes=seeds, seed=first_seed)
     for name in (LEARNED, _SAMPLED):
         played[name] = evaluate_policy(
             policy, family, episodes=seeds, seed=first_seed, deterministic=name == LEARNED
         )
-    played[_CLAIRVOYANT] = bound
-    return _compare(config.env, WAIT_ONLY, played, first_seed, epochs=family.max_epochs)
+    if bound is not None:
+        played[_CLAIRVOYANT] = bound
+    comparison = _compare(config.env, WAIT_ONLY, played, first_seed, epochs=family.max_epochs)
+    return replace(comparison, skipped=_explain_skipped(family))
 
 
 def play_baselines(
@@ -136,7 +148,7 @@ def play_baselines(
         seed: Seed of the first one.
 
     Returns:
-        Name to what it came to, wait-only first, the bound last.
+        Name to what it came to, wait-only first, the bound last unless it would take too long.
     """
     env = SurrogateVectorEnv(episodes, family)
     spec = env.action_spec
@@ -157,6 +169,8 @@ def play_baselines(
         _SCHEDULE: play(lambda masks: decide_by_schedule(plans, env.arrays, spec, masks)),
         _HEURISTIC: _weigh(play_controllers(env, heuristics, seed=seed), family),
     }
+    if _explain_skipped(family):
+        return played
     env.reset(seed=seed)
     gain = compute_clairvoyant(family, env.world.draws).gain
     return {**played, _CLAIRVOYANT: Played(scores=env.world.compute_host_score() + gain)}
@@ -178,8 +192,12 @@ def evaluate_policy(
         episodes: Number of episodes.
         seed: Seed of the first one.
         deterministic: Take the most probable choices instead of drawing them.
+
+    Raises:
+        ArtifactError: If the policy was trained for other observations or actions.
     """
     env = SurrogateVectorEnv(episodes, family)
+    check_specs(policy.specs, Specs.read(env))
     generator = torch.Generator().manual_seed(derive_seed(seed, 0, "actions"))
     state = policy.network.initial_state(episodes)
 
@@ -195,6 +213,40 @@ def evaluate_policy(
         return actions
 
     return _weigh(play_episode(env, decide, seed=seed), family)
+
+
+def _check_episodes(seeds: int, first_seed: int) -> None:
+    """Refuse episodes that there are not, or that leave nothing to compare.
+
+    Raises:
+        ConfigError: If they are such.
+    """
+    if seeds < _FEWEST_SEEDS:
+        message = f"seeds must be at least {_FEWEST_SEEDS}, got {seeds}"
+        raise ConfigError(message)
+    if first_seed < 0:
+        message = f"first_seed must be at least 0, got {first_seed}"
+        raise ConfigError(message)
+
+
+def _change_slots(config: TrainConfig, slots: int) -> TrainConfig:
+    """Return the run on hosts with so many slots.
+
+    Raises:
+        ConfigError: If its environment has no slots, or a fixed number of them.
+    """
+    if config.env != SURROGATE:
+        message = f"slots must be left as they are but for env {SURROGATE}, got {config.env}"
+        raise ConfigError(message)
+    return replace(config, surrogate=replace(config.surrogate, slots=slots))
+
+
+def _explain_skipped(family: SurrogateConfig) -> dict[str, str]:
+    try:
+        check_boundable(family)
+    except ConfigError as reason:
+        return {_CLAIRVOYANT: str(reason)}
+    return {}
 
 
 def _play_optimum(family: SurrogateConfig, *, episodes: int, seed: int) -> Played:

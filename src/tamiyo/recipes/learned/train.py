@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import json
+import errno
+import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 from tamiyo.contracts import (
     ArtifactError,
+    ConfigError,
     TrainingFinished,
     TrainingStarted,
     decode_record,
@@ -18,15 +20,17 @@ from tamiyo.model import write_atomically
 from tamiyo.recipes.config import is_debugging
 from tamiyo.recipes.learned.config import TrainConfig, build_env, hash_training
 from tamiyo.recipes.run_folder import RunFolder
-from tamiyo.telemetry import FanOutSink, JsonlSink
+from tamiyo.telemetry import FanOutSink, JsonlSink, read_events
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from tamiyo.contracts import Event, EventSink
 
 __all__ = ["TrainResult", "load_training", "resume_training", "train_controller"]
+
+_NO_MEMORY: Final = "allocate memory"  # what torch says, as a RuntimeError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,39 +119,67 @@ class _Training:
     def __init__(self, config: TrainConfig, folder: RunFolder) -> None:
         self.folder = folder
         self._config = config
-        self._sinks = FanOutSink()
-        self._env = build_env(config)
-        self._trainer = Trainer(
-            self._env,
-            config.learner,
-            seed=config.seed,
-            sink=self._sinks,
-            check_invariants=is_debugging(),
-        )
+        self._sinks = _CautiousSink()
+        try:
+            self._env = build_env(config)
+            self._trainer = Trainer(
+                self._env,
+                config.learner,
+                seed=config.seed,
+                sink=self._sinks,
+                check_invariants=is_debugging(),
+            )
+        except (MemoryError, RuntimeError) as error:
+            if isinstance(error, RuntimeError) and _NO_MEMORY not in str(error):
+                raise
+            message = (
+                f"memory must suffice for {config.envs} environments, their rollout and the "
+                f"network, got {' '.join(str(error).split())}: choose smaller numbers"
+            )
+            raise ConfigError(message) from error
 
     def load(self) -> None:
-        """Go on from the checkpoint, and forget the events after it."""
+        """Go on from the checkpoint, and forget the events after it.
+
+        Raises:
+            ArtifactError: If checkpoint or event log is missing or damaged.
+        """
         self._trainer.load_checkpoint(self.folder.checkpoint)
         _forget_after(self.folder.events, self._trainer.updates)
 
     def run(self, sink: EventSink, should_stop: Callable[[], bool]) -> TrainResult:
-        trainer = self._trainer
-        with JsonlSink(self.folder.events, append=True) as log:
-            self._sinks.add(log)
-            self._sinks.add(sink)
-            self._sinks.emit(self._describe_start())
-            while not (trainer.is_finished or should_stop()):
+        """Train until all steps are made or a stop is asked for.
+
+        Raises:
+            ArtifactError: If events or a checkpoint could not be written; what could be, was.
+        """
+        trainer, sinks = self._trainer, self._sinks
+        log = JsonlSink(self.folder.events, append=True)
+        try:
+            sinks.add(log)
+            sinks.add(sink)
+            sinks.emit(self._describe_start())
+            while not (trainer.is_finished or sinks.failure or should_stop()):
                 trainer.update()
                 if trainer.updates % self._config.checkpoint_updates == 0:
                     self._save()
             self._save()
             interrupted = not trainer.is_finished
-            self._sinks.emit(
+            sinks.emit(
                 TrainingFinished(
                     updates=trainer.updates, steps=trainer.steps, interrupted=interrupted
                 )
             )
+        finally:
+            sinks.close(log)
         self._env.close()
+        if sinks.failure is not None:
+            reason = sinks.failure.strerror or sinks.failure
+            message = (
+                f"progress and events must be writable, got {reason} by update "
+                f"{trainer.updates}; `tamiyo train --resume {self.folder.path}` goes on from there"
+            )
+            raise ArtifactError(message) from sinks.failure
         return TrainResult(
             folder=self.folder,
             config=self._config,
@@ -169,24 +201,91 @@ class _Training:
         )
 
     def _save(self) -> None:
-        write_atomically(self.folder.checkpoint, self._trainer.encode_checkpoint())
+        """Write a checkpoint.
+
+        Raises:
+            ArtifactError: If that cannot be done; an earlier checkpoint is still there then.
+        """
+        try:
+            write_atomically(self.folder.checkpoint, self._trainer.encode_checkpoint())
+        except OSError as error:
+            message = (
+                f"checkpoint must be writable, got {error.strerror or error} for "
+                f"{self.folder.checkpoint} after update {self._trainer.updates}; with room again "
+                f"`tamiyo train --resume {self.folder.path}` goes on from an earlier one"
+            )
+            raise ArtifactError(message) from error
+
+
+class _CautiousSink:
+    """Hands events on until that fails once; an update in progress comes to its end all the same.
+
+    Attributes:
+        failure: Why it failed; ``None`` while all is well.
+    """
+
+    def __init__(self) -> None:
+        self.failure: OSError | None = None
+        self._sinks = FanOutSink()
+
+    def add(self, sink: EventSink) -> None:
+        """Hand every later event to one more sink."""
+        self._sinks.add(sink)
+
+    def emit(self, event: Event) -> None:
+        """Hand the event to every sink; not at all after a failure."""
+        if self.failure is not None:
+            return
+        try:
+            self._sinks.emit(event)
+        except OSError as error:
+            self.failure = error
+        except SystemExit:  # so rich leaves when a pipe breaks
+            self.failure = BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))
+
+    def close(self, log: JsonlSink) -> None:
+        """Close a log, which may write what is left of it."""
+        try:
+            log.close()
+        except OSError as error:
+            self.failure = self.failure or error
 
 
 def _forget_after(log: Path, updates: int) -> None:
     """Cut an event log after the report of an update, since later ones will be made again.
 
+    The report of the checkpoint's own update may be missing: where writing it failed, a checkpoint
+    was written all the same.
+
     Raises:
-        ArtifactError: If it does not reach that far.
+        ArtifactError: If it is damaged or does not reach that far.
     """
+    events = read_events(log).events if log.exists() else []
+    lines = log.read_bytes().splitlines(keepends=True) if events else []
     kept = bytearray()
     reached = 0
-    for line in log.read_bytes().splitlines(keepends=True) if log.exists() else ():
-        if reached == updates and b'"UpdateCompleted"' in line:
-            break
+    for number, (event, line) in enumerate(zip(events, lines, strict=False), start=1):
+        if event["event"] == "UpdateCompleted":
+            if reached == updates:
+                break
+            reached = _read_update(event, f"{log} line {number}")
         kept += line
-        if b'"UpdateCompleted"' in line:
-            reached = json.loads(line)["report"]["update"]
-    if reached != updates:
+    if reached not in {updates, updates - 1}:
         message = f"event log must hold {updates} updates like its checkpoint, got {reached}: {log}"
         raise ArtifactError(message)
-    write_atomically(log, bytes(kept))
+    if len(kept) < sum(map(len, lines)):
+        write_atomically(log, bytes(kept))
+
+
+def _read_update(event: Mapping[str, Any], place: str) -> int:
+    """Return the number of the update that an event reports.
+
+    Raises:
+        ArtifactError: If it has none.
+    """
+    report = event.get("report")
+    number = report.get("update") if isinstance(report, dict) else None
+    if not isinstance(number, int):
+        message = f"{place}: UpdateCompleted must have the report of an update, got {report!r}"
+        raise ArtifactError(message)
+    return number

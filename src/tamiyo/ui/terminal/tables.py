@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -9,23 +10,26 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from tamiyo.contracts import ACCURACY
+from tamiyo.contracts import ACCURACY, ComparisonRow, MetricScale
 from tamiyo.telemetry import RunSummary
 from tamiyo.ui.formatting import format_count, format_difference, format_growth, format_si
 from tamiyo.ui.metric import MetricView
 from tamiyo.ui.terminal.symbols import Symbols, choose_symbols
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping
 
     from rich.console import Console, ConsoleOptions, ConsoleRenderable, RenderResult
 
-    from tamiyo.contracts import ComparisonRow, MetricScale, PairedDifference
+    from tamiyo.contracts import PairedDifference
     from tamiyo.telemetry import FossilRow
 
 __all__ = ["render_compare_table", "render_result_table"]
 
 _UNKNOWN = "-"
+_COMPARED = ("", "score", "difference [95 %]", "test", "param.", "mult-adds", "kept")
+_KEPT = 3  # columns that are never left out
+_GAP = 2  # padding and edge of a column
 
 
 def render_result_table(summary: RunSummary) -> ConsoleRenderable:
@@ -40,7 +44,9 @@ def render_result_table(summary: RunSummary) -> ConsoleRenderable:
     return _ResultTable(summary)
 
 
-def render_compare_table(rows: Sequence[ComparisonRow], metric: MetricScale = ACCURACY) -> Table:
+def render_compare_table(
+    rows: Sequence[ComparisonRow], metric: MetricScale = ACCURACY
+) -> ConsoleRenderable:
     """Show rows below each other; the reference, which differs from nothing, has no difference.
 
     Args:
@@ -48,27 +54,10 @@ def render_compare_table(rows: Sequence[ComparisonRow], metric: MetricScale = AC
         metric: What networks were judged by; scores and differences are points of it.
 
     Returns:
-        What ``Console.print`` takes.
+        What ``Console.print`` takes. On a narrow console names wrap; then columns are left out from
+        the right, so that every name and number that is shown stays whole.
     """
-    table = _start_table(
-        ("", "left"), "score", "difference [95 %]", "test", "param.", "mult-adds", "kept"
-    )
-    # Names of static networks are long; on a narrow console they wrap and every number stays whole.
-    table.columns[0].no_wrap = False
-    view = MetricView(metric)
-    for row in rows:
-        is_reference = row.difference == row.low == row.high == 0
-        interval = f"{row.difference:+.1f} [{row.low:+.1f}, {row.high:+.1f}]"
-        table.add_row(
-            row.name,
-            f"{row.score:.1f}",
-            _UNKNOWN if is_reference else interval,
-            _UNKNOWN if row.test_accuracy is None else view.write(row.test_accuracy),
-            _UNKNOWN if row.parameters is None else format_count(row.parameters),
-            _UNKNOWN if row.multiply_adds is None else format_si(row.multiply_adds),
-            _UNKNOWN if row.fossils is None else f"{row.fossils:g}",
-        )
-    return table
+    return _CompareTable(rows, metric)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,6 +90,57 @@ class _ResultTable:
                 yield Text(point, "dim")
             yield Text()
         yield _describe_growth(summary)
+
+
+@dataclass(frozen=True)
+class _CompareTable:
+    rows: Sequence[ComparisonRow]
+    metric: MetricScale
+
+    def __rich_console__(self, _console: Console, options: ConsoleOptions) -> RenderResult:
+        cells = [_write_row(row, MetricView(self.metric)) for row in self.rows]
+        left = list(_COMPARED)
+        while len(left) > _KEPT and _measure_width(cells, left) > options.max_width:
+            empty = [name for name in left if all(row[name] == _UNKNOWN for row in cells)]
+            left.remove((empty or left)[-1])
+        name, *numbers = left
+        table = _start_table((name, "left"), *numbers)
+        # Names of static networks are long: they wrap, and every number stays whole.
+        table.columns[0].no_wrap = False
+        table.columns[0].min_width = _measure_word(cells)
+        table.columns[-1].no_wrap = _measure_width(cells, left) <= options.max_width
+        for row in cells:
+            table.add_row(*(row[column] for column in left))
+        yield table
+
+
+def _write_row(row: ComparisonRow, view: MetricView) -> dict[str, str]:
+    """Write the cells of a row by column."""
+    is_reference = row.difference == row.low == row.high == 0
+    interval = f"{row.difference:+.1f} [{row.low:+.1f}, {row.high:+.1f}]"
+    cells = (
+        row.name,
+        f"{row.score:.1f}",
+        _UNKNOWN if is_reference else interval,
+        _UNKNOWN if row.test_accuracy is None else view.write(row.test_accuracy),
+        _UNKNOWN if row.parameters is None else format_count(row.parameters),
+        _UNKNOWN if row.multiply_adds is None else format_si(row.multiply_adds),
+        _UNKNOWN if row.fossils is None else f"{row.fossils:g}",
+    )
+    return dict(zip(_COMPARED, cells, strict=True))
+
+
+def _measure_word(cells: Sequence[Mapping[str, str]]) -> int:
+    """Return the width of the longest word of a name."""
+    words = [word for row in cells for word in row[_COMPARED[0]].split()]
+    return max(map(len, words), default=0)
+
+
+def _measure_width(cells: Sequence[Mapping[str, str]], columns: Sequence[str]) -> int:
+    """Return the width of a table whose names wrap and whose numbers stay whole."""
+    _, *numbers = columns
+    widths = [max(len(column), *(len(row[column]) for row in cells)) for column in numbers]
+    return sum(width + _GAP for width in [_measure_word(cells), *widths]) - 1
 
 
 def _start_table(*columns: str | tuple[str, str]) -> Table:

@@ -8,9 +8,9 @@ from itertools import product
 import numpy as np
 import pytest
 
-from tamiyo.contracts import Blueprint, LifecycleConfig, Style, Tempo
+from tamiyo.contracts import Blueprint, ConfigError, LifecycleConfig, Style, Tempo
 from tamiyo.environment.surrogate import SurrogateConfig, SurrogateVectorEnv
-from tamiyo.environment.yardsticks.clairvoyant import compute_clairvoyant
+from tamiyo.environment.yardsticks.clairvoyant import check_boundable, compute_clairvoyant
 from tamiyo.environment.yardsticks.schedule_search import play_schedules
 from tamiyo.environment.yardsticks.schedules import SchedulePlans, draw_plan
 
@@ -49,6 +49,14 @@ def list_every_plan():
     blueprint, style, target = np.array([row[:2] for row in rows]).transpose(2, 0, 1)
     germinate = np.array([row[2:] for row in rows])
     return plan(germinate=germinate, blueprint=blueprint, style=style, alpha_target=target)
+
+
+def test_more_networks_than_can_be_tried_are_refused_with_their_number():
+    check_boundable(SurrogateConfig(slots=4))
+    config = SurrogateConfig(slots=5)
+    with pytest.raises(ConfigError, match=r"at most 10,000,000, got 1,171,875,000 \(25 ways"):
+        compute_clairvoyant(config, draw(config, 1))
+    check_boundable(replace(config, blueprints=(Blueprint.NORM, Blueprint.CONV_SMALL)))
 
 
 def test_what_it_plans_earns_the_bound_when_it_is_played_without_noise():

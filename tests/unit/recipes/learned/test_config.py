@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import gymnasium
 import pytest
 from gymnasium.vector import AutoresetMode
 
@@ -39,14 +40,60 @@ def test_an_unknown_environment_is_refused_with_the_known_names():
 
 
 @pytest.mark.parametrize(
+    ("env", "name"),
+    [
+        ("tamiyo/Surrogate-v0", "surrogate"),
+        ("tamiyo.environment:tamiyo/Surrogate-v0", "surrogate"),
+        ("tamiyo/SurrogateTiny-v0", "surrogate-tiny"),
+    ],
+)
+def test_a_surrogate_is_the_same_under_its_id(env, name):
+    assert TrainConfig(env=env) == TrainConfig(env=name)
+
+
+def test_an_environment_can_be_named_with_the_module_that_registers_it(tmp_path, monkeypatch):
+    lines = (
+        "import gymnasium",
+        "from gymnasium.envs.classic_control import CartPoleEnv",
+        "gymnasium.register('Own-v0', entry_point=CartPoleEnv)",
+    )
+    (tmp_path / "own_module.py").write_text("\n".join(lines))
+    monkeypatch.syspath_prepend(tmp_path)
+    try:
+        assert build_env(TrainConfig(env="own_module:Own-v0", envs=2)).num_envs == 2
+    finally:
+        gymnasium.registry.pop("Own-v0", None)
+
+
+@pytest.mark.parametrize("env", ["surrogate-tiny", "Acrobot-v1"])
+def test_settings_of_the_surrogate_are_refused_elsewhere(env):
+    surrogate = SurrogateConfig(slots=2, noise_points=1.0)
+    with pytest.raises(ConfigError, match=f"got {env} with slots 2, noise_points 1.0"):
+        TrainConfig(env=env, surrogate=surrogate)
+
+
+@pytest.mark.parametrize(
+    ("env", "message"),
+    [
+        ("no_such_module:X-v0", "must be MODULE:ID with a module to import, got no_such_module:X"),
+        ("Ant-v5", "must be one that Gymnasium can make here, got Ant-v5: MuJoCo is not installed"),
+    ],
+)
+def test_what_gymnasium_cannot_make_is_refused(env, message):
+    with pytest.raises(ConfigError, match=message):
+        build_env(TrainConfig(env=env))
+
+
+@pytest.mark.parametrize(
     ("change", "message"),
     [
         ({"envs": 0}, "envs must be at least 1, got 0"),
+        ({"envs": 10**7}, "envs must be at most 65536, got 10000000"),
         ({"seed": -1}, "seed must be at least 0, got -1"),
         ({"checkpoint_updates": 0}, "checkpoint_updates must be at least 1, got 0"),
     ],
 )
-def test_numbers_that_are_too_small_are_refused(change, message):
+def test_numbers_outside_their_range_are_refused(change, message):
     with pytest.raises(ConfigError, match=message):
         TrainConfig(**change)
 

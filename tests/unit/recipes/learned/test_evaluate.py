@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from tamiyo.contracts import ConfigError, NullSink
+from tamiyo.contracts import ArtifactError, ConfigError, NullSink
 from tamiyo.environment import SurrogateConfig
-from tamiyo.learning import TrainerConfig
+from tamiyo.learning import TrainerConfig, load_policy
 from tamiyo.policy import NetworkConfig
-from tamiyo.recipes import evaluate_controller, train_controller
+from tamiyo.recipes import evaluate_controller, evaluate_policy, train_controller
 from tamiyo.recipes.learned import evaluate
 from tamiyo.recipes.learned.config import TrainConfig
 
@@ -31,12 +31,16 @@ def surrogate_run(tmp_path_factory):
 
 
 @pytest.fixture
-def comparison(surrogate_run, monkeypatch):
+def quick_search(monkeypatch):
     search = evaluate.search_schedule
     quick = {"tries": 8, "generations": 1}
     monkeypatch.setattr(
         evaluate, "search_schedule", lambda family, **given: search(family, **given, **quick)
     )
+
+
+@pytest.fixture
+def comparison(surrogate_run, quick_search):
     return evaluate_controller(surrogate_run, seeds=16)
 
 
@@ -75,13 +79,58 @@ def test_learned_stands_against_every_other_row(comparison):
 
 
 def test_an_environment_without_hosts_has_the_returns_of_its_episodes(tmp_path):
-    config = replace(CONFIG, env="tamiyo/ProbeActionOnly-v0")
+    config = replace(CONFIG, env="tamiyo/ProbeActionOnly-v0", surrogate=SurrogateConfig())
     train_controller(config, tmp_path / "run", sink=NullSink())
     comparison = evaluate_controller(tmp_path / "run", seeds=6)
     assert [row.name for row in comparison.rows] == ["learned, sampled", "learned"]
     assert all(0 <= row.score <= 1 for row in comparison.rows)
 
 
-def test_one_seed_is_no_comparison(surrogate_run):
-    with pytest.raises(ConfigError, match="seeds must be at least 2, got 1"):
-        evaluate_controller(surrogate_run, seeds=1)
+def test_a_controller_for_one_slot_is_judged_on_five_without_the_bound(surrogate_run, quick_search):
+    comparison = evaluate_controller(surrogate_run, seeds=2, slots=5)
+    names = [row.name for row in comparison.rows]
+    assert {"learned", "best schedule"} < set(names)
+    assert "clairvoyant" not in names
+    assert "must be at most 10,000,000" in comparison.skipped["clairvoyant"]
+
+
+def test_a_bound_that_is_there_is_not_explained_away(comparison):
+    assert comparison.skipped == {}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"seeds": 1}, "seeds must be at least 2, got 1"),
+        ({"first_seed": -1}, "first_seed must be at least 0, got -1"),
+        ({"slots": 0}, "slots must be at least 1, got 0"),
+    ],
+)
+def test_what_leaves_nothing_to_compare_is_refused(surrogate_run, change, message):
+    with pytest.raises(ConfigError, match=message):
+        evaluate_controller(surrogate_run, **{"seeds": 2} | change)
+
+
+def test_only_the_surrogate_can_have_other_slots(tmp_path):
+    config = replace(CONFIG, env="surrogate-tiny", surrogate=SurrogateConfig())
+    train_controller(config, tmp_path / "run", sink=NullSink())
+    with pytest.raises(ConfigError, match="but for env surrogate, got surrogate-tiny"):
+        evaluate_controller(tmp_path / "run", seeds=2, slots=3)
+
+
+@pytest.mark.parametrize("change", [{"slots": 2}, {"telemetry": True}])
+def test_a_checkpoint_of_another_layout_is_refused_before_the_search(
+    surrogate_run, tmp_path, monkeypatch, change
+):
+    searched = []
+    monkeypatch.setattr(evaluate, "search_schedule", lambda *_, **__: searched.append(1))
+    config = replace(CONFIG, surrogate=replace(CONFIG.surrogate, **change))
+    train_controller(config, tmp_path / "run", sink=NullSink())
+    checkpoint = (surrogate_run / "checkpoint.safetensors").read_bytes()
+    (tmp_path / "run" / "checkpoint.safetensors").write_bytes(checkpoint)
+    with pytest.raises(ArtifactError, match=r"must have the policy's layout .*, got layout"):
+        evaluate_controller(tmp_path / "run", seeds=2)
+    assert not searched
+    policy = load_policy(surrogate_run / "checkpoint.safetensors")
+    with pytest.raises(ArtifactError, match=r"must have the policy's layout .*, got layout"):
+        evaluate_policy(policy, config.surrogate, episodes=2, seed=0, deterministic=True)

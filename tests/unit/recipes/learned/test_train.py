@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from dataclasses import replace
 
 import pytest
 
-from tamiyo.contracts import ArtifactError, NullSink, TrainingFinished, TrainingStarted
+from tamiyo.contracts import (
+    ArtifactError,
+    NullSink,
+    TrainingFinished,
+    TrainingStarted,
+    UpdateCompleted,
+)
 from tamiyo.environment import SurrogateConfig
 from tamiyo.learning import TrainerConfig
 from tamiyo.policy import NetworkConfig
 from tamiyo.recipes import load_training, resume_training, train_controller
+from tamiyo.recipes.learned import train as learned_train
 from tamiyo.recipes.learned.config import TrainConfig
-from tamiyo.telemetry import MemorySink, read_events, summarize_training
+from tamiyo.telemetry import JsonlSink, MemorySink, read_events, summarize_training
 
 CONFIG = TrainConfig(
     envs=4,
@@ -85,6 +93,78 @@ def test_a_log_that_does_not_reach_its_checkpoint_is_refused(tmp_path):
         resume_training(tmp_path / "run", sink=NullSink())
 
 
+@pytest.mark.parametrize(
+    "line", [b"torn\n", b'{"schema": 2, "event": "UpdateCompleted"}\n', b"\xff\n"]
+)
+def test_a_damaged_log_is_refused_before_training_goes_on(tmp_path, line):
+    result = train(tmp_path / "run", should_stop=stop_after(2))
+    lines = result.folder.events.read_bytes().splitlines(keepends=True)
+    damaged = b"".join([lines[0], line, *lines[1:]])
+    result.folder.events.write_bytes(damaged)
+    with pytest.raises(ArtifactError, match=r"events.jsonl line 2: "):
+        resume_training(tmp_path / "run", sink=NullSink())
+    assert result.folder.events.read_bytes() == damaged
+
+
+class FailingSink:
+    """Raises once it is given the report of some update."""
+
+    def __init__(self, error, update):
+        self._error = error
+        self._update = update
+
+    def emit(self, event):
+        if isinstance(event, UpdateCompleted) and event.report.update == self._update:
+            raise self._error
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (OSError(errno.ENOSPC, "No space left"), "No space left"),
+        (OSError("all is lost"), "all is lost"),
+        (SystemExit(1), "Broken pipe"),
+    ],
+)
+def test_a_writer_that_fails_ends_a_training_whole(tmp_path, error, reason):
+    with pytest.raises(ArtifactError, match=f"must be writable, got {reason} by update 3; `tamiyo"):
+        train_controller(CONFIG, tmp_path / "run", sink=FailingSink(error, 3))
+    whole = train(tmp_path / "whole")
+    resumed = resume_training(tmp_path / "run", sink=NullSink())
+    assert resumed.folder.checkpoint.read_bytes() == whole.folder.checkpoint.read_bytes()
+    assert read_updates(resumed) == read_updates(whole)
+
+
+def test_an_event_that_could_not_be_logged_does_not_end_the_run_for_good(tmp_path, monkeypatch):
+    write = JsonlSink.emit
+
+    def fail(log, event):
+        if isinstance(event, UpdateCompleted) and event.report.update == 3:
+            raise OSError(errno.ENOSPC, "No space left")
+        write(log, event)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(JsonlSink, "emit", fail)
+        with pytest.raises(ArtifactError, match="got No space left by update 3"):
+            train(tmp_path / "run")
+    resumed = resume_training(tmp_path / "run", sink=NullSink())
+    assert (resumed.updates, resumed.interrupted) == (6, False)
+    assert [report["update"] for report in read_updates(resumed)] == [1, 2, 4, 5, 6]
+
+
+def test_a_checkpoint_that_cannot_be_written_leaves_the_one_before(tmp_path, monkeypatch):
+    def fail(path, content):
+        raise OSError(errno.ENOSPC, "No space left")
+
+    train(tmp_path / "run", should_stop=stop_after(2))
+    checkpoint = (tmp_path / "run" / "checkpoint.safetensors").read_bytes()
+    with monkeypatch.context() as patched:
+        patched.setattr(learned_train, "write_atomically", fail)
+        with pytest.raises(ArtifactError, match="checkpoint must be writable, got No space left"):
+            learned_train.resume_training(tmp_path / "run", sink=NullSink())
+    assert (tmp_path / "run" / "checkpoint.safetensors").read_bytes() == checkpoint
+
+
 def test_a_finished_training_has_nothing_left_to_do(tmp_path):
     train(tmp_path / "run")
     again = resume_training(tmp_path / "run", sink=NullSink())
@@ -98,6 +178,19 @@ def test_an_earlier_run_is_not_replaced_unasked(tmp_path):
     config = replace(CONFIG, seed=5)
     train(tmp_path / "run", config, overwrite=True, should_stop=stop_after(1))
     assert load_training(tmp_path / "run")[0].seed == 5
+
+
+def test_a_run_of_a_version_with_fewer_settings_is_still_read(tmp_path):
+    result = train(tmp_path / "run", should_stop=stop_after(2))
+    path = tmp_path / "run" / "config.json"
+    content = json.loads(path.read_text())
+    del content["train"]["learner"]["ppo"]["normalization"]
+    path.write_text(json.dumps(content))
+    assert load_training(tmp_path / "run")[0] == result.config
+    content["train"]["learner"]["ppo"]["gama"] = 0.9
+    path.write_text(json.dumps(content))
+    with pytest.raises(ArtifactError, match=r"got 'gama' as well \(nearest: gamma\)"):
+        load_training(tmp_path / "run")
 
 
 def test_a_folder_of_something_else_is_no_training(tmp_path):

@@ -170,6 +170,34 @@ def test_a_long_name_takes_no_number_its_place():
     assert all(word in shown for word in name.split())
 
 
+NARROW = """\
+              score  difference [95 %]    test  param.
+───────────────────────────────────────────────────────
+wait-only      80.1                  -  80.1 %   8,234
+heuristic      84.2  +4.1 [+3.2, +5.0]  84.9 %   9,034
+static-final   84.9  +4.8 [-0.1, +5.7]  85.5 %   9,034
+"""
+
+
+def test_a_narrow_console_loses_columns_from_the_right_and_no_name():
+    assert show(render_compare_table, ROWS, width=60) == NARROW
+
+
+def test_a_column_in_which_nothing_is_known_goes_first():
+    rows = [build_row("wait-only", 1, 0, 0, 0, multiply_adds=None)]
+    shown = show(render_compare_table, rows, width=60)
+    assert ("kept" in shown, "mult-adds" in shown) == (True, False)
+
+
+@pytest.mark.parametrize("width", [60, 44, 34])
+def test_names_and_scores_are_whole_on_any_console(width):
+    rows = [*ROWS, build_row("learned, sampled", 84.9, -14.8, -10.1, 15.7)]
+    shown = show(render_compare_table, rows, width=width)
+    words = ["wait-only", "heuristic", "static-final", "learned", "sampled", "80.1", "84.9"]
+    assert all(word in shown for word in words)
+    assert "…" not in shown
+
+
 def test_a_row_that_happens_to_equal_the_reference_keeps_its_interval():
     row = build_row("random-legal", 80.1, 0.0, -0.4, 0.5)
     assert "+0.0 [-0.4, +0.5]" in show(render_compare_table, [row])
