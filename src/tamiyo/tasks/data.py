@@ -257,8 +257,9 @@ def count_batches(train_size: int, batch_size: int) -> int:
 
 
 def _cut_batches(split: Split, order: Tensor, batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
-    for rows in order.to(split.targets.device).split(batch_size):
-        yield split.inputs[rows], split.targets[rows]
+    rows = order.to(split.targets.device)
+    inputs, targets = (whole[rows].split(batch_size) for whole in (split.inputs, split.targets))
+    return zip(inputs, targets, strict=True)
 
 
 def _draw_fixed(digits: Split, config: CanvasConfig, purpose: str) -> Split:

@@ -12,6 +12,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
+from itertools import product
 from typing import TYPE_CHECKING, Any, Final
 
 import torch
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Geometry", "Lowering", "choose_lowering", "convolve"]
 
-_DENSE_PIXELS: Final = 16
+_DENSE_PIXELS: Final = 64
 _DENSE_NUMBERS: Final = 16_384
 _GROUPED_CHANNELS: Final = 16
 _GROUPED_PIXELS: Final = 5
@@ -134,7 +136,7 @@ def _conv2d(layer: nn.Conv2d, rows: Rows, maps: Tensor) -> Tensor:
     outputs = convolve(maps, weight, geometry, choose_lowering(geometry))
     if groups > 1:
         outputs = outputs.unflatten(0, (rows.count, groups)).flatten(1, 2)
-    return outputs if layer.bias is None else outputs + per_channel(rows["bias"])
+    return outputs if layer.bias is None else outputs.add_(per_channel(rows["bias"]))
 
 
 def convolve(maps: Tensor, weight: Tensor, geometry: Geometry, lowering: Lowering) -> Tensor:
@@ -182,13 +184,12 @@ class _DenseConvolution(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, maps: Tensor, weight: Tensor, geometry: Geometry) -> Tensor:  # type: ignore[override]  # noqa: ANN401
         """Return the convolution, [R, O H' W', B]."""
-        rows, columns = _matrix_shape(geometry)
-        matrix = weight.new_zeros(len(weight), rows, columns)
-        for (row, column), view in _tap_views(matrix, geometry):
-            view.copy_(weight[:, :, :, row, column, None, None].expand_as(view))
+        places = _find_places(geometry, maps.device)
+        padded = F.pad(weight.flatten(1), (0, 1))  # the last weight is the zero of absent taps
+        matrix = padded.index_select(1, places.weights).unflatten(1, places.shape)
         ctx.save_for_backward(maps, weight, matrix)
-        ctx.geometry = geometry
-        return torch.bmm(matrix, maps.view(len(maps), columns, -1))
+        ctx.places = places
+        return torch.bmm(matrix, maps.flatten(1, 3))
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None, None]:  # type: ignore[override]  # noqa: ANN401
@@ -198,41 +199,56 @@ class _DenseConvolution(torch.autograd.Function):
         if ctx.needs_input_grad[0]:
             of_maps = torch.bmm(matrix.transpose(1, 2), gradient).view(maps.shape)
         if ctx.needs_input_grad[1]:
-            flat = maps.view(len(maps), matrix.shape[2], -1)
-            of_matrix = torch.bmm(gradient, flat.transpose(1, 2))
-            of_weight = torch.zeros_like(weight)
-            for (row, column), view in _tap_views(of_matrix, ctx.geometry):
-                of_weight[:, :, :, row, column] = view.sum(dim=(3, 4))
+            of_matrix = torch.bmm(gradient, maps.flatten(1, 3).transpose(1, 2)).flatten(1)
+            found = of_matrix.index_select(1, ctx.places.entries) * ctx.places.is_entry
+            of_weight = found.unflatten(1, (weight[0].numel(), -1)).sum(dim=2).view(weight.shape)
         return of_maps, of_weight, None
 
 
-def _matrix_shape(geometry: Geometry) -> tuple[int, int]:
-    (height, width), (high, wide) = geometry.size, geometry.output_size
-    return geometry.outputs * high * wide, geometry.inputs * height * width
+@dataclass(frozen=True, eq=False)
+class _Places:
+    """Where the weights of a convolution stand in its matrix.
+
+    Attributes:
+        shape: Rows and columns of the matrix.
+        weights: For each entry of the matrix its weight, one past the last where it is 0.
+        entries: For each weight its entries, as many for each, filled up with 0.
+        is_entry: 1 for an entry, 0 where it was filled up; float32.
+    """
+
+    shape: tuple[int, int]
+    weights: Tensor
+    entries: Tensor
+    is_entry: Tensor
 
 
-def _tap_views(matrix: Tensor, geometry: Geometry) -> Iterator[tuple[tuple[int, int], Tensor]]:
-    """Yield every tap with the places its weights have in the matrix, a view [R, O, C, h, w]."""
+@lru_cache(maxsize=256)
+def _find_places(geometry: Geometry, device: torch.device) -> _Places:
+    """Find them by convolving, tap by tap, the numbers of the entries."""
     (height, width), (high, wide) = geometry.size, geometry.output_size
-    columns = geometry.inputs * height * width
-    down, right = geometry.stride
-    for tap, read, write in geometry.taps():
-        sizes = [part.stop - part.start for part in write]
-        pixel = write[0].start * wide + write[1].start
-        yield (
-            tap,
-            matrix.as_strided(
-                (len(matrix), geometry.outputs, geometry.inputs, *sizes),
-                (
-                    matrix.stride(0),
-                    high * wide * columns,
-                    height * width,
-                    wide * columns + down * width,
-                    columns + right,
-                ),
-                matrix.storage_offset() + pixel * columns + read[0].start * width + read[1].start,
-            ),
-        )
+    shape = (geometry.outputs * high * wide, geometry.inputs * height * width)
+    numbers = torch.arange(shape[0] * shape[1]).view(
+        geometry.outputs, high, wide, geometry.inputs, height, width
+    )
+    of_weights: list[Tensor] = []
+    met = {tap: (read, write) for tap, read, write in geometry.taps()}
+    for row, column in product(range(geometry.kernel[0]), range(geometry.kernel[1])):
+        read, write = met.get((row, column), ((slice(0), slice(0)), (slice(0), slice(0))))
+        block = numbers[:, write[0], write[1], :, read[0], read[1]]  # [O, h, w, C, h, w]
+        pixels = block.diagonal(dim1=1, dim2=4).diagonal(dim1=1, dim2=3)  # [O, C, h, w]
+        of_weights.append(pixels.flatten(2))
+    most = max(pixels.shape[2] for pixels in of_weights)
+    padded = [F.pad(pixels, (0, most - pixels.shape[2]), value=-1) for pixels in of_weights]
+    entries = torch.stack(padded, dim=2).flatten(0, 2)  # [weights, most]
+    weights = torch.full((shape[0] * shape[1],), len(entries))
+    owners = torch.arange(len(entries))[:, None].expand_as(entries)
+    weights[entries[entries >= 0]] = owners[entries >= 0]
+    return _Places(
+        shape=shape,
+        weights=weights.to(device),
+        entries=entries.clamp(min=0).flatten().to(device),
+        is_entry=(entries >= 0).flatten().float().to(device),
+    )
 
 
 class _ColumnConvolution(torch.autograd.Function):
