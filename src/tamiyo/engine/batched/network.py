@@ -45,7 +45,8 @@ class StackedNetwork:
         self.order = first.execution.order
         self.shares_prefix = first.execution.shares_prefix
         self.hosts = Bank(first.host)
-        self._host = stack_module(first.host, self.hosts)
+        paths = {path for slot in first.slots.values() for path in map_names(first.host)[slot.path]}
+        self._host = stack_module(first.host, self.hosts, watched=paths)
         for position, member in enumerate(members):
             self.hosts.add(position, member.model.host)
         device = self.hosts.device

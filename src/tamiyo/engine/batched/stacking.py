@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 from contextlib import nullcontext
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -28,7 +29,7 @@ from tamiyo.engine.batched.layers import (
 from tamiyo.model import StandIn, drawing_from
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from tamiyo.engine.batched.bank import Bank
 
@@ -85,18 +86,25 @@ class Border(StandIn):
         return as_samples(outputs)
 
 
-def stack_module(module: nn.Module, bank: Bank, path: str = "") -> nn.Module:
+def stack_module(
+    module: nn.Module, bank: Bank, path: str = "", *, watched: Collection[str] = ()
+) -> nn.Module:
     """Copy a module so that the copy runs all networks of a bank's passes.
 
     Args:
         module: A module whose numbers the bank holds; only read.
         bank: Where they are.
         path: What the module is called in the bank's modules, if it is a part of them.
+        watched: Paths of modules whose outputs somebody looks at.
 
     Returns:
         A module that maps features of R networks as ``module`` maps those of one.
     """
-    return _stack(copy.deepcopy(module), bank, f"{path}." if path else "", {})
+    stacked = _stack(copy.deepcopy(module), bank, f"{path}." if path else "", {})
+    for name, part in stacked.named_modules():
+        if type(part) is nn.Sequential:
+            _pool_before_activation(part, f"{name}." if name else "", watched)
+    return stacked
 
 
 def _stack(
@@ -118,6 +126,23 @@ def _stack(
             is_bare = is_sequence or isinstance(own, Border)
             module.register_module(name, own if is_bare else Border(own))
     return stacked[module]
+
+
+def _pool_before_activation(
+    sequence: nn.Sequential, prefix: str, watched: Collection[str]
+) -> None:
+    """Let ReLU and a maximum pool that follow each other change places: less is left to activate.
+
+    The maximum of what is cut off at zero is the maximum, cut off at zero; and where it is zero no
+    gradient passes either way.
+    """
+    for first, second in pairwise(sequence._modules):  # noqa: SLF001  # by name, to change places
+        pair = sequence.get_submodule(first), sequence.get_submodule(second)
+        kinds = [type(part.layer) if isinstance(part, BatchedLayer) else None for part in pair]
+        is_watched = any(f"{prefix}{name}" in watched for name in (first, second))
+        if kinds == [nn.ReLU, nn.MaxPool2d] and not is_watched:
+            sequence.register_module(first, pair[1])
+            sequence.register_module(second, pair[0])
 
 
 def _has_own_tensors(module: nn.Module) -> bool:
