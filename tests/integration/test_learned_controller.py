@@ -140,8 +140,7 @@ def find_ratios(trainer):
     rollout = trainer.buffer.rollout
     evaluation = trainer.network.evaluate(
         rollout.observations,
-        rollout.masks,
-        rollout.actions,
+        trainer.network.trace(rollout.masks, rollout.actions),
         rollout.episode_starts,
         rollout.states[0],
     )

@@ -265,8 +265,7 @@ def _replay(rollout: Rollout, network: ActorCritic) -> tuple[Tensor, Tensor]:
     ).state
     evaluation = network.evaluate(
         rollout.observations,
-        rollout.masks,
-        rollout.actions,
+        network.trace(rollout.masks, rollout.actions),
         rollout.episode_starts,
         rollout.states[0],
     )

@@ -17,11 +17,12 @@ __all__ = ["MaskedCategorical", "draw_gumbel_noise"]
 
 
 class MaskedCategorical:
-    """One head's distribution over its legal choices, one row per environment.
+    """Distributions over legal choices: of one head or of several, one row per environment.
 
     Args:
-        logits: Unnormalized log-probabilities, shape ``[B, A]``, floating.
-        legal: True where a choice is legal, shape ``[B, A]``, bool.
+        logits: Unnormalized log-probabilities, shape ``[B, A]`` or, of several heads, ``[B, H, A]``
+            (then the shapes below gain an axis ``H``), floating.
+        legal: True where a choice is legal, shape of ``logits``, bool.
 
     Attributes:
         logits: As given.
@@ -48,7 +49,7 @@ class MaskedCategorical:
         self.legal = legal
         masked = torch.where(legal, logits, torch.finfo(logits.dtype).min)
         # PyTorch's CPU kernel is vectorized over a leading dimension, not over a short last one.
-        self.log_probs = masked.t().log_softmax(0).t()
+        self.log_probs = masked.movedim(-1, 0).log_softmax(0).movedim(0, -1)
 
     def sample(self, gumbel_noise: Tensor) -> Tensor:
         """Draw a legal choice per row by the Gumbel-max trick.

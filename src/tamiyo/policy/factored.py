@@ -6,7 +6,7 @@ walk the same path through the heads; they differ only in who makes the choices.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cached_property
 
 import torch
@@ -15,10 +15,50 @@ from torch import Tensor
 from tamiyo.contracts import ActionSpec, InvariantError, ShapeError
 from tamiyo.policy.distribution import MaskedCategorical
 
-__all__ = ["ActionPath", "Chooser"]
+__all__ = ["ActionPath", "Chooser", "check_masks", "select_legal"]
 
 Chooser = Callable[[int, MaskedCategorical], Tensor]
 """Makes the choice of a head, shape ``[B]``, int64, given its position and its distribution."""
+
+
+def check_masks(spec: ActionSpec, masks: Tensor) -> None:
+    """Refuse masks that are not bool of shape ``[B, spec.mask_size]``.
+
+    Raises:
+        ShapeError: If they are not.
+    """
+    if masks.dtype != torch.bool or masks.shape[1:] != (spec.mask_size,):
+        message = (
+            f"masks must be bool of shape [B, {spec.mask_size}], "
+            f"got {masks.dtype} of shape {list(masks.shape)}"
+        )
+        raise ShapeError(message)
+
+
+def select_legal(
+    spec: ActionSpec, masks: Tensor, choices: Sequence[Tensor], position: int
+) -> Tensor:
+    """Look up a head's legal choices under the choices of its parents.
+
+    Args:
+        spec: The heads.
+        masks: Flat conditional masks, shape ``[B, spec.mask_size]``, bool.
+        choices: Index chosen for each head before this one, at least, each of shape ``[B]``.
+        position: Which head.
+
+    Returns:
+        Shape ``[B, A]``, bool.
+    """
+    *parent_sizes, size = spec.mask_shapes[position]
+    table = masks[:, spec.mask_slices[position]]
+    if not parent_sizes:
+        return table
+    combination: Tensor | int = 0
+    for parent, parent_size in zip(spec.parent_positions[position], parent_sizes, strict=True):
+        combination = combination * parent_size + choices[parent]
+    rows = torch.arange(len(masks), device=masks.device)
+    legal: Tensor = table.unflatten(1, (-1, size))[rows, combination]
+    return legal
 
 
 class ActionPath:
@@ -40,16 +80,10 @@ class ActionPath:
     """
 
     def __init__(self, spec: ActionSpec, masks: Tensor, choose: Chooser) -> None:
-        if masks.dtype != torch.bool or masks.shape[1:] != (spec.mask_size,):
-            message = (
-                f"masks must be bool of shape [B, {spec.mask_size}], "
-                f"got {masks.dtype} of shape {list(masks.shape)}"
-            )
-            raise ShapeError(message)
+        check_masks(spec, masks)
         self._spec = spec
         self._masks = masks
         self._choose = choose
-        self._rows = torch.arange(len(masks), device=masks.device)
         self.choices: list[Tensor] = []
         self.heads: list[MaskedCategorical] = []
 
@@ -63,7 +97,8 @@ class ActionPath:
             The choice, shape ``[B]``, int64.
         """
         position = len(self.heads)
-        head = MaskedCategorical(logits, self._select_legal(position))
+        legal = select_legal(self._spec, self._masks, self.choices, position)
+        head = MaskedCategorical(logits, legal)
         choice = self._choose(position, head)
         self.heads.append(head)
         self.choices.append(choice)
@@ -89,17 +124,6 @@ class ActionPath:
     def has_choice(self) -> Tensor:
         """True where more than one choice of a head was legal, shape ``[B, H]``, bool."""
         return torch.stack([head.num_legal() for head in self.heads], -1) > 1
-
-    def _select_legal(self, position: int) -> Tensor:
-        """Look up a head's legal choices under the choices of its parents, ``[B, A]``, bool."""
-        *parent_sizes, size = self._spec.mask_shapes[position]
-        table = self._masks[:, self._spec.mask_slices[position]].unflatten(1, (-1, size))
-        parents = self._spec.parent_positions[position]
-        combination: Tensor | int = 0
-        for parent, parent_size in zip(parents, parent_sizes, strict=True):
-            combination = combination * parent_size + self.choices[parent]
-        legal: Tensor = table[self._rows, combination]
-        return legal
 
     def check(self, used: Tensor) -> None:
         """Refuse what can only be a bug; one synchronization in all.

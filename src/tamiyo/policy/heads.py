@@ -7,12 +7,15 @@ each further choice that their legality depends on (blueprint to style, style to
 
 from __future__ import annotations
 
+from functools import reduce
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.utils.rnn import pad_sequence
 
+from tamiyo.policy.distribution import MaskedCategorical
 from tamiyo.policy.factored import ActionPath, Chooser
 from tamiyo.policy.layers import (
     HIDDEN_GAIN,
@@ -26,8 +29,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tamiyo.contracts import ActionSpec
+    from tamiyo.policy.trace import ActionTrace
 
-__all__ = ["ActionHeads", "Features"]
+__all__ = ["ActionHeads", "Features", "Judgment"]
 
 
 class Features(NamedTuple):
@@ -40,6 +44,22 @@ class Features(NamedTuple):
 
     trunk: Tensor
     slots: Tensor
+
+    def take(self, rows: Tensor) -> Features:
+        """Return some rows, given by their indices."""
+        return Features(self.trunk.index_select(0, rows), self.slots.index_select(0, rows))
+
+
+class Judgment(NamedTuple):
+    """What the heads say about actions that were taken.
+
+    Attributes:
+        log_probs: Log-probability of each head's choice given those before it, shape ``[B, H]``.
+        entropies: Normalized entropy of each head, shape ``[B, H]``, in ``[0, 1]``.
+    """
+
+    log_probs: Tensor
+    entropies: Tensor
 
 
 class ActionHeads(nn.Module):
@@ -66,7 +86,7 @@ class ActionHeads(nn.Module):
         self.slot: _SlotHead | None = None
         if slot_hidden:
             self.slot = _SlotHead(num_ops, hidden, slot_hidden, generator)
-        first = 2 if slot_hidden else 1
+        self._first = first = 2 if slot_hidden else 1
         self.parameter_heads = nn.ModuleList(
             _ParameterHead(spec, position, first, hidden, generator)
             for position in range(first, len(spec.heads))
@@ -90,11 +110,70 @@ class ActionHeads(nn.Module):
         slot = None
         if self.slot is not None:
             chosen = path.take(self.slot(features, op))
-            slot = features.slots[torch.arange(len(chosen), device=chosen.device), chosen]
+            slot = _pick(features.slots, chosen)
         if self.parameter_heads:
-            self._take_parameters(path, self.context(features.trunk, op, slot))
+            logits = self._score_parameters(features.trunk, op, slot)
+            for position, head in enumerate(self._parameter_heads):
+                own = logits[:, position, : head.size]
+                path.take(own + head.score_parents(path.choices) if head.parents else own)
         path.check(self.used)
         return path
+
+    def judge(self, features: Features, trace: ActionTrace) -> Judgment:
+        """Judge actions that were taken: all heads at once, and only where there was a choice.
+
+        Args:
+            features: What the heads see.
+            trace: The actions and what was legal along them, ``B`` rows.
+
+        Returns:
+            What :meth:`forward` would say of the same choices; exactly 0 and without gradient
+            where a head had none.
+        """
+        trunk = features.trunk
+        op = _judge(self.op(trunk).unsqueeze(1), trace, slice(0, 1))
+        judgments = [op]
+        if self.slot is not None:
+            judgments.append(self._judge_where_chosen(features, trace, slice(1, 2)))
+        if self.parameter_heads:
+            judgments.append(self._judge_where_chosen(features, trace, slice(self._first, None)))
+        return Judgment(*(torch.cat(parts, -1) for parts in zip(*judgments, strict=True)))
+
+    def _judge_where_chosen(
+        self, features: Features, trace: ActionTrace, positions: slice
+    ) -> Judgment:
+        """Judge the slot head or all heads after it in the rows where one of them had a choice."""
+        has_choice = trace.has_choice[:, positions]
+        rows = has_choice.any(-1).nonzero().squeeze(-1)
+        some, taken = features.take(rows), trace.take(rows)
+        op = taken.actions[:, 0]
+        if positions.start == self._first:
+            logits = self._score_given(some, taken.actions)
+        else:
+            assert self.slot is not None
+            logits = self.slot(some, op).unsqueeze(1)
+        judgment = _judge(logits, taken, positions)
+        empty = features.trunk.new_zeros(has_choice.shape)
+        return Judgment(*(empty.index_copy(0, rows, part) for part in judgment))
+
+    def _score_given(self, features: Features, actions: Tensor) -> Tensor:
+        """Score the choices of the parameter heads, given all choices, ``[B, heads, A]``."""
+        choices = actions.unbind(-1)
+        slot = None if self.slot is None else _pick(features.slots, choices[1])
+        logits = self._score_parameters(features.trunk, choices[0], slot)
+        heads = self._parameter_heads
+        if not any(head.parents for head in heads):
+            return logits
+        nothing = torch.zeros_like(logits[:, 0])
+        return logits + torch.stack(
+            [
+                F.pad(head.score_parents(choices), (0, logits.shape[-1] - head.size))
+                if head.parents
+                else nothing
+                for head in heads
+            ],
+            1,
+        )
 
     def own_parameters(self) -> dict[str, list[nn.Parameter]]:
         """Return, by name of the head, the parameters that no other head uses."""
@@ -105,16 +184,33 @@ class ActionHeads(nn.Module):
             for name, module in zip(self._spec.names, modules, strict=True)
         }
 
-    def _take_parameters(self, path: ActionPath, context: Tensor) -> None:
-        heads = cast("list[_ParameterHead]", list(self.parameter_heads))
-        # One matrix product for all heads: a small one for each would take twice as long.
-        weight = torch.cat([head.output.weight for head in heads])
-        bias = torch.cat([head.output.bias for head in heads])
-        sizes = [head.output.out_features for head in heads]
-        for head, logits in zip(
-            heads, F.linear(context, weight, bias).split(sizes, -1), strict=True
-        ):
-            path.take(head(logits, path.choices))
+    def _score_parameters(self, trunk: Tensor, op: Tensor, slot: Tensor | None) -> Tensor:
+        """Score the choices of the parameter heads but for their parents, ``[B, heads, A]``."""
+        heads = self._parameter_heads
+        # One matrix product for all heads, filled up to the largest: a small one for each would
+        # take twice as long.
+        weight = pad_sequence([head.output.weight for head in heads], batch_first=True)
+        bias = pad_sequence([head.output.bias for head in heads], batch_first=True)
+        context = self.context(trunk, op, slot)
+        return F.linear(context, weight.flatten(0, 1), bias.flatten()).unflatten(-1, bias.shape)
+
+    @property
+    def _parameter_heads(self) -> list[_ParameterHead]:
+        return cast("list[_ParameterHead]", list(self.parameter_heads))
+
+
+def _judge(logits: Tensor, trace: ActionTrace, positions: slice) -> Judgment:
+    """Judge some heads by their logits, ``[B, heads, A]``."""
+    legal = trace.legal[:, positions, : logits.shape[-1]]
+    heads = MaskedCategorical(logits, legal)
+    largest = trace.max_entropies[:, positions].to(logits.dtype)
+    return Judgment(heads.log_prob(trace.actions[:, positions]), heads.entropy() / largest)
+
+
+def _pick(slots: Tensor, chosen: Tensor) -> Tensor:
+    """Take the features of one slot per row, ``[B, slot_hidden]``."""
+    first = torch.arange(len(chosen), device=chosen.device) * slots.shape[1]
+    return slots.flatten(0, 1).index_select(0, first + chosen)
 
 
 class _Context(nn.Module):
@@ -155,7 +251,12 @@ class _SlotHead(nn.Module):
 
 
 class _ParameterHead(nn.Module):
-    """What one head makes of the context, and of the choices of its further parents."""
+    """What one head makes of the context, and of the choices of its further parents.
+
+    Attributes:
+        size: Its choices.
+        parents: Positions of these parents.
+    """
 
     def __init__(
         self,
@@ -166,15 +267,18 @@ class _ParameterHead(nn.Module):
         generator: torch.Generator,
     ) -> None:
         super().__init__()
-        size = spec.nvec[position]
-        self._parents = [p for p in spec.parent_positions[position] if p >= first_parameter]
-        self.output = build_linear(hidden, size, gain=POLICY_GAIN, generator=generator)
+        self.size = spec.nvec[position]
+        self.parents = [p for p in spec.parent_positions[position] if p >= first_parameter]
+        self.output = build_linear(hidden, self.size, gain=POLICY_GAIN, generator=generator)
         self.tables = nn.ModuleList(
-            build_embedding(spec.nvec[parent], size, gain=POLICY_GAIN, generator=generator)
-            for parent in self._parents
+            build_embedding(spec.nvec[parent], self.size, gain=POLICY_GAIN, generator=generator)
+            for parent in self.parents
         )
 
-    def forward(self, logits: Tensor, choices: Sequence[Tensor]) -> Tensor:
-        for parent, table in zip(self._parents, self.tables, strict=True):
-            logits = logits + table(choices[parent])
-        return logits
+    def score_parents(self, choices: Sequence[Tensor]) -> Tensor:
+        """Score the head's choices by those of its further parents, of which there is one."""
+        scores = [
+            cast("Tensor", table(choices[parent]))
+            for parent, table in zip(self.parents, self.tables, strict=True)
+        ]
+        return reduce(torch.add, scores)

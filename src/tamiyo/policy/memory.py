@@ -1,18 +1,23 @@
 """What the controller remembers of an episode: an LSTM, or nothing.
 
 A rollout row holds several episodes one after the other. Its hidden state starts anew with each,
-so the rows are cut at the episode starts, the pieces run through the LSTM in one packed call, and
-the outputs go back to where their inputs came from. No step is looped over in Python.
+so the rows are cut at the episode starts, pieces of like length run through the LSTM side by side,
+filled up to the longest, and the outputs go back to where their inputs came from. No step is looped
+over in Python, and oneDNN's fused LSTM, which takes no pieces of unequal length, is used throughout.
 """
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.nn.utils.rnn import PackedSequence
 
 from tamiyo.policy.layers import HIDDEN_GAIN, build_linear, build_lstm
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 __all__ = ["FeedForwardMemory", "RecurrentMemory"]
 
@@ -71,28 +76,45 @@ class RecurrentMemory(nn.Module):
         return self._run_segments(inputs, episode_starts, state)
 
     def _run_segments(self, inputs: Tensor, episode_starts: Tensor, state: Tensor) -> Tensor:
-        """Cut rows at episode starts; steps are numbered row by row, ``[N * T]``."""
+        """Cut rows at episode starts and run segments of like length together."""
         num_steps, num_rows, hidden = inputs.shape
         starts = episode_starts.t().clone()
         starts[:, 0] = True
-        first_step = starts.flatten().nonzero().squeeze(-1)  # [segments]
-        segment = starts.flatten().cumsum(0) - 1  # [N * T]: which segment a step belongs to
-        age = torch.arange(len(segment), device=inputs.device) - first_step[segment]
-        lengths = segment.bincount()
-        longest_first = lengths.argsort(descending=True, stable=True)
-        rank = torch.empty_like(longest_first)
-        rank[longest_first] = torch.arange(len(rank), device=inputs.device)
-        # Packed order: all first steps, longest segment first, then all second steps, ...
-        order = (age * len(lengths) + rank[segment]).argsort()
-        packed = PackedSequence(
-            inputs.transpose(0, 1).reshape(-1, hidden)[order], age.bincount().cpu()
-        )
-        row = first_step // num_steps
-        state = state[:, :, row].masked_fill((first_step % num_steps != 0).unsqueeze(-1), 0.0)
-        state = state[:, :, longest_first]
-        outputs: Tensor = self.lstm(packed, (state[0], state[1]))[0].data
-        outputs = outputs[order.argsort()].unflatten(0, (num_rows, num_steps))
-        return outputs.transpose(0, 1)
+        # Steps are numbered row by row, N * T; a segment is known by its first one.
+        first_steps = starts.flatten().nonzero().squeeze(-1)
+        ends = F.pad(first_steps[1:], (0, 1), value=num_steps * num_rows)
+        lengths = ends - first_steps
+        rows = inputs.transpose(0, 1).reshape(-1, hidden)
+        places, outputs = [], []
+        for longest, members in _group_by_length(lengths):
+            first = first_steps[members]
+            step = torch.arange(longest, device=inputs.device).unsqueeze(-1)  # [longest, 1]
+            is_filled = step < lengths[members]
+            # Beyond its end a segment sees its last step again; what comes of it is dropped.
+            place = first + step.minimum(lengths[members] - 1)  # [longest, members]
+            begun = state[:, :, first // num_steps].masked_fill(
+                (first % num_steps != 0).unsqueeze(-1), 0.0
+            )
+            padded = rows.index_select(0, place.flatten()).unflatten(0, place.shape)
+            output: Tensor = self.lstm(padded, (begun[0], begun[1]))[0]
+            kept = is_filled.flatten().nonzero().squeeze(-1)
+            places.append(place.flatten().index_select(0, kept))
+            outputs.append(output.flatten(0, 1).index_select(0, kept))
+        order = torch.cat(places).argsort()
+        in_rows = torch.cat(outputs).index_select(0, order)
+        return in_rows.unflatten(0, (num_rows, num_steps)).transpose(0, 1)
+
+
+def _group_by_length(lengths: Tensor) -> Iterator[tuple[int, Tensor]]:
+    """Part segments so that the shortest of a group is more than half as long as the longest.
+
+    Yields:
+        The length of the longest, and the indices of the group.
+    """
+    classes = (lengths - 1).log2().floor()  # 0 to 1 step of lengths 2, 2 to 3 of 3 to 4, ...
+    for own in classes.unique():
+        members = (classes == own).nonzero().squeeze(-1)
+        yield int(lengths[members].max()), members
 
 
 class FeedForwardMemory(nn.Module):
