@@ -11,12 +11,12 @@ from torch import Tensor
 from tamiyo.contracts import ConfigError, InvariantError, ShapeError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from tamiyo.contracts import ActionSpec, ObservationSpec
     from tamiyo.policy import ActorCritic
 
-__all__ = ["Rollout", "TamiyoRolloutBuffer", "check_coherence"]
+__all__ = ["Rollout", "TamiyoRolloutBuffer", "check_coherence", "select_valid"]
 
 
 _RATIO_TOLERANCE: Final = 1e-4
@@ -210,6 +210,18 @@ class TamiyoRolloutBuffer:
             message = f"minibatches must be in [1, {self._num_envs}] (environments), got {count}"
             raise ConfigError(message)
         yield from torch.randperm(self._num_envs, generator=generator).tensor_split(count)
+
+
+def select_valid(valid: Tensor) -> Callable[[Tensor], Tensor]:
+    """Return what takes the valid transitions, ``[B, ...]``, out of a ``[T, N, ...]`` tensor.
+
+    Args:
+        valid: False for filler rows, shape ``[T, N]``, bool.
+    """
+    if valid.all():
+        return lambda values: values.flatten(0, 1)
+    rows = valid.flatten().nonzero().squeeze(-1)
+    return lambda values: values.flatten(0, 1).index_select(0, rows)
 
 
 def check_coherence(rollout: Rollout, network: ActorCritic) -> None:

@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tamiyo.contracts import ConfigError, InvariantError, check_at_least
-from tamiyo.learning.buffer import check_coherence
+from tamiyo.learning.buffer import check_coherence, select_valid
 from tamiyo.learning.diagnostics import (
     MinibatchReading,
     UpdateParts,
@@ -40,8 +40,6 @@ from tamiyo.learning.normalizers import ValueNormalizer
 from tamiyo.learning.optimizing import FlatAdam
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from tamiyo.contracts import ActionSpec
     from tamiyo.learning.buffer import Rollout, TamiyoRolloutBuffer
     from tamiyo.policy import ActionTrace, ActorCritic, Evaluation
@@ -218,7 +216,7 @@ class PPO:
             check_coherence(rollout, self._network)
         self.optimizer.set_learning_rate(learning_rate)
         trace = self._network.trace(rollout.masks, rollout.actions)
-        conditional = self._survey(rollout, trace)
+        conditional = self._survey(rollout)
         targets = self._compute_targets(rollout)
         lesson = _Lesson(rollout, trace, targets, entropy_coefficient)
         readings, inner_epochs = self._fit(buffer, lesson, generator)
@@ -247,14 +245,18 @@ class PPO:
         )
 
     @torch.no_grad()
-    def _survey(self, rollout: Rollout, trace: ActionTrace) -> dict[str, dict[str, float]]:
+    def _survey(self, rollout: Rollout) -> dict[str, dict[str, float]]:
         """Ask the policy that collected the rollout what else it might have done.
 
         Returns:
             Head to op to mean entropy had that op been chosen, over a few environments.
         """
-        index = torch.arange(min(_SURVEYED, rollout.valid.shape[1]))
-        features = self._evaluate(rollout, trace, index).features
+        index = slice(_SURVEYED)
+        features = self._network.remember(
+            rollout.observations[:, index],
+            rollout.episode_starts[:, index],
+            rollout.states[0][:, :, index],
+        )
         asked = self._network.conditional_entropies(features, rollout.masks[:, index])
         valid = rollout.valid[:, index]
         return describe_conditional_entropies(
@@ -325,16 +327,19 @@ class PPO:
     def _measure(self, lesson: _Lesson, index: Tensor) -> tuple[Tensor, MinibatchReading]:
         """Compute the loss of some environments."""
         config, rollout, targets = self._config, lesson.rollout, lesson.targets
-        evaluation = self._evaluate(rollout, lesson.trace, index)
-        take = _take_valid(rollout.valid.index_select(1, index))
+        evaluation = self._network.evaluate(
+            rollout.observations.index_select(1, index),
+            lesson.trace.select(index),
+            rollout.episode_starts.index_select(1, index),
+            rollout.states[0].index_select(2, index),
+        )
+        take = select_valid(rollout.valid.index_select(1, index))
 
         def choose(values: Tensor) -> Tensor:
             return take(values.index_select(1, index))
 
         used = self._credit.index_select(0, choose(rollout.actions[..., 0]))
-        log_ratios = compute_log_ratios(
-            take(evaluation.log_probs), choose(rollout.log_probs), used
-        )
+        log_ratios = compute_log_ratios(take(evaluation.log_probs), choose(rollout.log_probs), used)
         policy_loss = compute_policy_losses(
             log_ratios,
             choose(targets.scaled),
@@ -369,14 +374,6 @@ class PPO:
         total = asked.entropies.masked_fill(~skipped, 0.0).sum()
         return self._config.conditional_entropy_coefficient * total / skipped.sum().clamp(min=1)
 
-    def _evaluate(self, rollout: Rollout, trace: ActionTrace, index: Tensor) -> Evaluation:
-        return self._network.evaluate(
-            rollout.observations.index_select(1, index),
-            trace.select(index),
-            rollout.episode_starts.index_select(1, index),
-            rollout.states[0].index_select(2, index),
-        )
-
     def _step(self, loss: Tensor, reading: MinibatchReading) -> MinibatchReading:
         """Take one optimizer step.
 
@@ -403,12 +400,3 @@ class PPO:
             if parameter.grad is not None and not parameter.grad.isfinite().all()
         ]
         return f"{figures} and no finite gradient for {len(broken)} parameters {broken[:3]}"
-
-
-def _take_valid(valid: Tensor) -> Callable[[Tensor], Tensor]:
-    """Return what takes the valid transitions, ``[B, ...]``, out of a ``[T, n, ...]`` tensor."""
-    if valid.all():
-        return lambda values: values.flatten(0, 1)
-    rows = valid.flatten().nonzero().squeeze(-1)
-    return lambda values: values.flatten(0, 1).index_select(0, rows)
-

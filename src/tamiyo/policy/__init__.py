@@ -11,4 +11,11 @@ from tamiyo.policy.network import (
 )
 from tamiyo.policy.trace import ActionTrace
 
-__all__ = ["ActResult", "ActionTrace", "ActorCritic", "ConditionalEntropies", "Evaluation", "NetworkConfig"]
+__all__ = [
+    "ActResult",
+    "ActionTrace",
+    "ActorCritic",
+    "ConditionalEntropies",
+    "Evaluation",
+    "NetworkConfig",
+]

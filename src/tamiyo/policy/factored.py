@@ -7,7 +7,8 @@ walk the same path through the heads; they differ only in who makes the choices.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import cached_property
+from functools import cache, cached_property
+from itertools import accumulate
 
 import torch
 from torch import Tensor
@@ -15,7 +16,7 @@ from torch import Tensor
 from tamiyo.contracts import ActionSpec, InvariantError, ShapeError
 from tamiyo.policy.distribution import MaskedCategorical
 
-__all__ = ["ActionPath", "Chooser", "check_masks", "select_legal"]
+__all__ = ["ActionPath", "Chooser", "check_masks", "select_legal", "stack_heads"]
 
 Chooser = Callable[[int, MaskedCategorical], Tensor]
 """Makes the choice of a head, shape ``[B]``, int64, given its position and its distribution."""
@@ -53,12 +54,12 @@ def select_legal(
     table = masks[:, spec.mask_slices[position]]
     if not parent_sizes:
         return table
-    combination: Tensor | int = 0
-    for parent, parent_size in zip(spec.parent_positions[position], parent_sizes, strict=True):
+    first, *others = spec.parent_positions[position]
+    combination = choices[first]
+    for parent, parent_size in zip(others, parent_sizes[1:], strict=True):
         combination = combination * parent_size + choices[parent]
-    rows = torch.arange(len(masks), device=masks.device)
-    legal: Tensor = table.unflatten(1, (-1, size))[rows, combination]
-    return legal
+    places = combination.unsqueeze(-1) * size + torch.arange(size, device=masks.device)
+    return table.gather(1, places)
 
 
 class ActionPath:
@@ -112,18 +113,25 @@ class ActionPath:
     @cached_property
     def log_probs(self) -> Tensor:
         """Log-probability of each head's choice given those before it, shape ``[B, H]``."""
-        pairs = zip(self.heads, self.choices, strict=True)
-        return torch.stack([head.log_prob(choice) for head, choice in pairs], -1)
+        return self._joint.log_prob(self.actions)
 
     @cached_property
     def entropies(self) -> Tensor:
         """Normalized entropy of each head on this path, shape ``[B, H]``, in ``[0, 1]``."""
-        return torch.stack([head.normalized_entropy() for head in self.heads], -1)
+        return self._joint.normalized_entropy()
 
     @cached_property
     def has_choice(self) -> Tensor:
         """True where more than one choice of a head was legal, shape ``[B, H]``, bool."""
-        return torch.stack([head.num_legal() for head in self.heads], -1) > 1
+        return self._joint.num_legal() > 1
+
+    @cached_property
+    def _joint(self) -> MaskedCategorical:
+        """All heads side by side, ``[B, H, A]``, filled up to the largest with illegal choices."""
+        return MaskedCategorical(
+            stack_heads([head.logits for head in self.heads]),
+            stack_heads([head.legal for head in self.heads]),
+        )
 
     def check(self, used: Tensor) -> None:
         """Refuse what can only be a bug; one synchronization in all.
@@ -135,18 +143,15 @@ class ActionPath:
             InvariantError: If a head has no legal choice, its choice is illegal, a logit is not
                 finite, or the masks leave a choice to a head that the op does not use.
         """
-        pairs = zip(self.heads, self.choices, strict=True)
-        legal = torch.stack([head.is_legal(choice) for head, choice in pairs], -1)
+        legal = self._joint.is_legal(self.actions)
         # An infinity or NaN survives the sum, which costs less than a look at every logit.
-        finite = torch.cat([head.logits for head in self.heads], -1).detach().sum(-1).isfinite()
+        finite = self._joint.logits.detach().sum((1, 2)).isfinite()
         idle = used[self.choices[0]] | (self.log_probs == 0)
         if bool((legal & idle & finite.unsqueeze(-1)).all()):
             return
         rules = {
             "take a legal choice": legal,
-            "have finite logits": torch.stack(
-                [head.logits.isfinite().all(-1) for head in self.heads], -1
-            ),
+            "have finite logits": self._joint.logits.isfinite().all(-1),
             "have one legal choice where the op does not use it": idle,
         }
         rule, kept = next((rule, kept) for rule, kept in rules.items() if not kept.all())
@@ -158,3 +163,21 @@ class ActionPath:
             f"{head.logits[row].tolist()} in row {row}"
         )
         raise InvariantError(message)
+
+
+def stack_heads(columns: Sequence[Tensor]) -> Tensor:
+    """Put tensors ``[B, A]`` of several widths side by side, ``[B, H, A]``; 0 fills them up."""
+    filler = columns[0].new_zeros(len(columns[0]), 1)
+    places = _find_places(tuple(column.shape[1] for column in columns)).to(filler.device)
+    in_a_row = torch.cat([*columns, filler], -1)
+    stacked: Tensor = in_a_row.index_select(1, places.flatten()).unflatten(1, places.shape)
+    return stacked
+
+
+@cache
+def _find_places(sizes: tuple[int, ...]) -> Tensor:
+    """Say where each head's choices lie in a row of all, ``[H, A]``; behind the row if nowhere."""
+    places = torch.full((len(sizes), max(sizes)), sum(sizes))
+    for position, (size, end) in enumerate(zip(sizes, accumulate(sizes), strict=True)):
+        places[position, :size] = torch.arange(end - size, end)
+    return places

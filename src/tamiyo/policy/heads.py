@@ -7,16 +7,14 @@ each further choice that their legality depends on (blueprint to style, style to
 
 from __future__ import annotations
 
-from functools import reduce
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.nn.utils.rnn import pad_sequence
 
 from tamiyo.policy.distribution import MaskedCategorical
-from tamiyo.policy.factored import ActionPath, Chooser
+from tamiyo.policy.factored import ActionPath, Chooser, stack_heads
 from tamiyo.policy.layers import (
     HIDDEN_GAIN,
     POLICY_GAIN,
@@ -26,7 +24,7 @@ from tamiyo.policy.layers import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from tamiyo.contracts import ActionSpec
     from tamiyo.policy.trace import ActionTrace
@@ -112,10 +110,8 @@ class ActionHeads(nn.Module):
             chosen = path.take(self.slot(features, op))
             slot = _pick(features.slots, chosen)
         if self.parameter_heads:
-            logits = self._score_parameters(features.trunk, op, slot)
-            for position, head in enumerate(self._parameter_heads):
-                own = logits[:, position, : head.size]
-                path.take(own + head.score_parents(path.choices) if head.parents else own)
+            for head, own in self._score_parameters(features.trunk, op, slot):
+                path.take(head(own, path.choices))
         path.check(self.used)
         return path
 
@@ -146,34 +142,17 @@ class ActionHeads(nn.Module):
         has_choice = trace.has_choice[:, positions]
         rows = has_choice.any(-1).nonzero().squeeze(-1)
         some, taken = features.take(rows), trace.take(rows)
-        op = taken.actions[:, 0]
+        op, *others = taken.actions.unbind(-1)
         if positions.start == self._first:
-            logits = self._score_given(some, taken.actions)
+            slot = None if self.slot is None else _pick(some.slots, others[0])
+            scored = self._score_parameters(some.trunk, op, slot)
+            logits = stack_heads([head(own, [op, *others]) for head, own in scored])
         else:
             assert self.slot is not None
             logits = self.slot(some, op).unsqueeze(1)
-        judgment = _judge(logits, taken, positions)
         empty = features.trunk.new_zeros(has_choice.shape)
+        judgment = _judge(logits, taken, positions)
         return Judgment(*(empty.index_copy(0, rows, part) for part in judgment))
-
-    def _score_given(self, features: Features, actions: Tensor) -> Tensor:
-        """Score the choices of the parameter heads, given all choices, ``[B, heads, A]``."""
-        choices = actions.unbind(-1)
-        slot = None if self.slot is None else _pick(features.slots, choices[1])
-        logits = self._score_parameters(features.trunk, choices[0], slot)
-        heads = self._parameter_heads
-        if not any(head.parents for head in heads):
-            return logits
-        nothing = torch.zeros_like(logits[:, 0])
-        return logits + torch.stack(
-            [
-                F.pad(head.score_parents(choices), (0, logits.shape[-1] - head.size))
-                if head.parents
-                else nothing
-                for head in heads
-            ],
-            1,
-        )
 
     def own_parameters(self) -> dict[str, list[nn.Parameter]]:
         """Return, by name of the head, the parameters that no other head uses."""
@@ -184,19 +163,17 @@ class ActionHeads(nn.Module):
             for name, module in zip(self._spec.names, modules, strict=True)
         }
 
-    def _score_parameters(self, trunk: Tensor, op: Tensor, slot: Tensor | None) -> Tensor:
-        """Score the choices of the parameter heads but for their parents, ``[B, heads, A]``."""
-        heads = self._parameter_heads
-        # One matrix product for all heads, filled up to the largest: a small one for each would
-        # take twice as long.
-        weight = pad_sequence([head.output.weight for head in heads], batch_first=True)
-        bias = pad_sequence([head.output.bias for head in heads], batch_first=True)
-        context = self.context(trunk, op, slot)
-        return F.linear(context, weight.flatten(0, 1), bias.flatten()).unflatten(-1, bias.shape)
-
-    @property
-    def _parameter_heads(self) -> list[_ParameterHead]:
-        return cast("list[_ParameterHead]", list(self.parameter_heads))
+    def _score_parameters(
+        self, trunk: Tensor, op: Tensor, slot: Tensor | None
+    ) -> Iterator[tuple[_ParameterHead, Tensor]]:
+        """Pair each parameter head with its logits, but for the choices of its further parents."""
+        heads = cast("list[_ParameterHead]", list(self.parameter_heads))
+        # One matrix product for all heads: a small one for each would take twice as long.
+        weight = torch.cat([head.output.weight for head in heads])
+        bias = torch.cat([head.output.bias for head in heads])
+        sizes = [head.output.out_features for head in heads]
+        logits = F.linear(self.context(trunk, op, slot), weight, bias)
+        return zip(heads, logits.split(sizes, -1), strict=True)
 
 
 def _judge(logits: Tensor, trace: ActionTrace, positions: slice) -> Judgment:
@@ -210,7 +187,8 @@ def _judge(logits: Tensor, trace: ActionTrace, positions: slice) -> Judgment:
 def _pick(slots: Tensor, chosen: Tensor) -> Tensor:
     """Take the features of one slot per row, ``[B, slot_hidden]``."""
     first = torch.arange(len(chosen), device=chosen.device) * slots.shape[1]
-    return slots.flatten(0, 1).index_select(0, first + chosen)
+    picked: Tensor = slots.flatten(0, 1).index_select(0, first + chosen)
+    return picked
 
 
 class _Context(nn.Module):
@@ -251,12 +229,7 @@ class _SlotHead(nn.Module):
 
 
 class _ParameterHead(nn.Module):
-    """What one head makes of the context, and of the choices of its further parents.
-
-    Attributes:
-        size: Its choices.
-        parents: Positions of these parents.
-    """
+    """What one head makes of the context, and of the choices of its further parents."""
 
     def __init__(
         self,
@@ -267,18 +240,15 @@ class _ParameterHead(nn.Module):
         generator: torch.Generator,
     ) -> None:
         super().__init__()
-        self.size = spec.nvec[position]
-        self.parents = [p for p in spec.parent_positions[position] if p >= first_parameter]
-        self.output = build_linear(hidden, self.size, gain=POLICY_GAIN, generator=generator)
+        size = spec.nvec[position]
+        self._parents = [p for p in spec.parent_positions[position] if p >= first_parameter]
+        self.output = build_linear(hidden, size, gain=POLICY_GAIN, generator=generator)
         self.tables = nn.ModuleList(
-            build_embedding(spec.nvec[parent], self.size, gain=POLICY_GAIN, generator=generator)
-            for parent in self.parents
+            build_embedding(spec.nvec[parent], size, gain=POLICY_GAIN, generator=generator)
+            for parent in self._parents
         )
 
-    def score_parents(self, choices: Sequence[Tensor]) -> Tensor:
-        """Score the head's choices by those of its further parents, of which there is one."""
-        scores = [
-            cast("Tensor", table(choices[parent]))
-            for parent, table in zip(self.parents, self.tables, strict=True)
-        ]
-        return reduce(torch.add, scores)
+    def forward(self, logits: Tensor, choices: Sequence[Tensor]) -> Tensor:
+        for parent, table in zip(self._parents, self.tables, strict=True):
+            logits = logits + table(choices[parent])
+        return logits

@@ -3,7 +3,7 @@
 A rollout row holds several episodes one after the other. Its hidden state starts anew with each,
 so the rows are cut at the episode starts, pieces of like length run through the LSTM side by side,
 filled up to the longest, and the outputs go back to where their inputs came from. No step is looped
-over in Python, and oneDNN's fused LSTM, which takes no pieces of unequal length, is used throughout.
+over in Python, and all goes through oneDNN's fused LSTM, which takes pieces of equal length only.
 """
 
 from __future__ import annotations
@@ -54,8 +54,15 @@ class RecurrentMemory(nn.Module):
         Returns:
             Outputs, shape ``[N, hidden]``, and the state after the step.
         """
-        outputs, (hidden, cell) = self.lstm(inputs.unsqueeze(0), (state[0], state[1]))
-        return outputs.squeeze(0), torch.stack([hidden, cell])
+        hidden, cells = [inputs], []
+        # For one step of a few rows nn.LSTM prepares longer than it computes.
+        for layer, weights in enumerate(self.lstm.all_weights):
+            new_hidden, new_cell = torch.lstm_cell(
+                hidden[-1], (state[0, layer], state[1, layer]), *weights
+            )
+            hidden.append(new_hidden)
+            cells.append(new_cell)
+        return hidden[-1], torch.stack([*hidden[1:], *cells]).unflatten(0, (2, -1))
 
     def forward(self, inputs: Tensor, episode_starts: Tensor, state: Tensor) -> Tensor:
         """Go through whole rows at once.
@@ -76,45 +83,47 @@ class RecurrentMemory(nn.Module):
         return self._run_segments(inputs, episode_starts, state)
 
     def _run_segments(self, inputs: Tensor, episode_starts: Tensor, state: Tensor) -> Tensor:
-        """Cut rows at episode starts and run segments of like length together."""
-        num_steps, num_rows, hidden = inputs.shape
+        """Cut rows at episode starts; steps are numbered row by row, ``N * T`` in all."""
+        num_steps, num_rows, _ = inputs.shape
         starts = episode_starts.t().clone()
         starts[:, 0] = True
-        # Steps are numbered row by row, N * T; a segment is known by its first one.
-        first_steps = starts.flatten().nonzero().squeeze(-1)
-        ends = F.pad(first_steps[1:], (0, 1), value=num_steps * num_rows)
-        lengths = ends - first_steps
-        rows = inputs.transpose(0, 1).reshape(-1, hidden)
+        firsts = starts.flatten().nonzero().squeeze(-1)  # [segments]
+        lengths = firsts.diff(append=firsts.new_tensor([starts.numel()]))
+        begun_here = (firsts % num_steps != 0).unsqueeze(-1)
+        state = state[:, :, firsts // num_steps].masked_fill(begun_here, 0.0)
+        rows = inputs.transpose(0, 1).flatten(0, 1)
         places, outputs = [], []
-        for longest, members in _group_by_length(lengths):
-            first = first_steps[members]
-            step = torch.arange(longest, device=inputs.device).unsqueeze(-1)  # [longest, 1]
-            is_filled = step < lengths[members]
-            # Beyond its end a segment sees its last step again; what comes of it is dropped.
-            place = first + step.minimum(lengths[members] - 1)  # [longest, members]
-            begun = state[:, :, first // num_steps].masked_fill(
-                (first % num_steps != 0).unsqueeze(-1), 0.0
-            )
-            padded = rows.index_select(0, place.flatten()).unflatten(0, place.shape)
-            output: Tensor = self.lstm(padded, (begun[0], begun[1]))[0]
-            kept = is_filled.flatten().nonzero().squeeze(-1)
-            places.append(place.flatten().index_select(0, kept))
-            outputs.append(output.flatten(0, 1).index_select(0, kept))
+        for group in _group_by_length(lengths):
+            place, output = self._run_group(rows, firsts[group], lengths[group], state[:, :, group])
+            places.append(place)
+            outputs.append(output)
         order = torch.cat(places).argsort()
-        in_rows = torch.cat(outputs).index_select(0, order)
-        return in_rows.unflatten(0, (num_rows, num_steps)).transpose(0, 1)
+        in_order = torch.cat(outputs).index_select(0, order)
+        in_rows: Tensor = in_order.unflatten(0, (num_rows, num_steps)).transpose(0, 1)
+        return in_rows
+
+    def _run_group(
+        self, rows: Tensor, firsts: Tensor, lengths: Tensor, state: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Run segments side by side; return the numbers of their steps and what came out."""
+        step = torch.arange(int(lengths.max()), device=rows.device).unsqueeze(-1)  # [longest, 1]
+        # Beyond its end a segment sees its last step again; what comes of that is dropped.
+        places = (firsts + step.minimum(lengths - 1)).flatten()
+        inputs = rows.index_select(0, places).unflatten(0, (len(step), -1))
+        outputs: Tensor = self.lstm(inputs, (state[0], state[1]))[0]
+        kept = (step < lengths).flatten().nonzero().squeeze(-1)
+        return places.index_select(0, kept), outputs.flatten(0, 1).index_select(0, kept)
 
 
-def _group_by_length(lengths: Tensor) -> Iterator[tuple[int, Tensor]]:
+def _group_by_length(lengths: Tensor) -> Iterator[Tensor]:
     """Part segments so that the shortest of a group is more than half as long as the longest.
 
     Yields:
-        The length of the longest, and the indices of the group.
+        The indices of a group: those of length 1, of 2, of 3 and 4, of 5 to 8, ...
     """
-    classes = (lengths - 1).log2().floor()  # 0 to 1 step of lengths 2, 2 to 3 of 3 to 4, ...
-    for own in classes.unique():
-        members = (classes == own).nonzero().squeeze(-1)
-        yield int(lengths[members].max()), members
+    doublings = (lengths - 1).log2().floor()
+    for doubling in doublings.unique():
+        yield (doublings == doubling).nonzero().squeeze(-1)
 
 
 class FeedForwardMemory(nn.Module):

@@ -233,9 +233,7 @@ class ActorCritic(nn.Module):
                 where an episode starts.
         """
         rollout = observations.shape[:2]
-        encoded, slots = self.encoder(observations.flatten(0, 1))
-        remembered = self.memory(encoded.unflatten(0, rollout), episode_starts, state)
-        features = Features(self.norm(remembered).flatten(0, 1), slots)
+        features = self.remember(observations, episode_starts, state)
         judgment = self.heads.judge(features, trace.flatten())
         return Evaluation(
             log_probs=judgment.log_probs.unflatten(0, rollout),
@@ -244,6 +242,13 @@ class ActorCritic(nn.Module):
             values=self._value(features).unflatten(0, rollout),
             features=features,
         )
+
+    def remember(self, observations: Tensor, episode_starts: Tensor, state: Tensor) -> Features:
+        """Return what the heads see in a rollout, ``T * N`` rows; arguments as in `evaluate`."""
+        encoded, slots = self.encoder(observations.flatten(0, 1))
+        rows = encoded.unflatten(0, observations.shape[:2])
+        remembered = self.memory(rows, episode_starts, state)
+        return Features(self.norm(remembered).flatten(0, 1), slots)
 
     def conditional_entropies(self, features: Features, masks: Tensor) -> ConditionalEntropies:
         """Ask, for every legal op, how undecided its heads would be had it been chosen.

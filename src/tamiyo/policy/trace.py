@@ -6,12 +6,15 @@ the network, so it is looked up, and checked, once per rollout.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from torch import Tensor
-
-from tamiyo.contracts import ActionSpec, InvariantError
+from tamiyo.contracts import InvariantError
 from tamiyo.policy.factored import check_masks, select_legal
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from tamiyo.contracts import ActionSpec
 
 __all__ = ["ActionTrace", "trace_actions"]
 
@@ -77,7 +80,8 @@ def _check(spec: ActionSpec, trace: ActionTrace, used: Tensor) -> None:
     is_legal = trace.legal.gather(-1, trace.actions.unsqueeze(-1)).squeeze(-1)
     rules = {
         "take a legal choice": is_legal,
-        "have one legal choice where the op does not use it": used[trace.actions[:, 0]] | ~trace.has_choice,
+        "have one legal choice where the op does not use it": used[trace.actions[:, 0]]
+        | ~trace.has_choice,
     }
     for rule, kept in rules.items():
         if not kept.all():

@@ -1,8 +1,8 @@
 """Adam on all parameters of a small network at once.
 
-A network of forty small tensors spends more time in the bookkeeping of each than in arithmetic. Here
-the parameters and their gradients are windows onto one vector each, so that a step, the norm of the
-gradient and its clipping are one operation each.
+A network of forty small tensors spends more time in the bookkeeping of each than in arithmetic.
+Here the parameters and their gradients are windows onto one vector each, so that a step, the norm
+of the gradient and its clipping are one operation each.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class FlatAdam:
 
     def clip_gradient(self, longest: float) -> Tensor:
         """Cut the gradient to a norm if it is longer; return its norm before that, a scalar."""
-        norm = torch.linalg.vector_norm(self.gradient)
+        norm: Tensor = torch.linalg.vector_norm(self.gradient)
         self.gradient.mul_((longest / (norm + 1e-6)).clamp(max=1.0))
         return norm
 
