@@ -86,8 +86,7 @@ class PPOConfig:
         minibatches: Optimizer steps per pass; at most one per environment.
         entropy_coefficient: Weight of the used heads' entropies at the start.
         entropy_coefficient_end: And at the end of the run; linear in between.
-        conditional_entropy_coefficient: Weight of the entropies the heads would have had under the
-            legal ops that were not chosen.
+        conditional_entropy_coefficient: Weight of the heads' entropies under legal ops not chosen.
         value_coefficient: Weight of the value loss.
         max_gradient_norm: Norm to which longer gradients are cut.
         target_kl: Above 1.5 times this divergence the update ends; ``inf`` never ends it.
@@ -368,8 +367,7 @@ class PPO:
     ) -> Tensor:
         """Weigh the mean entropy of the heads under ops that were legal but not chosen."""
         asked = self._network.conditional_entropies(evaluation.features, rollout.masks[:, index])
-        ops = torch.arange(asked.choices.shape[-2])
-        is_chosen = rollout.actions[:, index, :1] == ops  # [T, n, ops]
+        is_chosen = rollout.actions[:, index, :1] == torch.arange(asked.choices.shape[-2])
         skipped = asked.choices & ~is_chosen[..., None] & rollout.valid[:, index, None, None]
         total = asked.entropies.masked_fill(~skipped, 0.0).sum()
         return self._config.conditional_entropy_coefficient * total / skipped.sum().clamp(min=1)

@@ -24,7 +24,7 @@ from tamiyo.policy.layers import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from tamiyo.contracts import ActionSpec
     from tamiyo.policy.trace import ActionTrace
@@ -126,33 +126,14 @@ class ActionHeads(nn.Module):
             What :meth:`forward` would say of the same choices; exactly 0 and without gradient
             where a head had none.
         """
-        trunk = features.trunk
-        op = _judge(self.op(trunk).unsqueeze(1), trace, slice(0, 1))
-        judgments = [op]
+        judgments = [_judge(self.op(features.trunk).unsqueeze(1), trace, slice(0, 1))]
         if self.slot is not None:
-            judgments.append(self._judge_where_chosen(features, trace, slice(1, 2)))
+            slots = slice(1, 2)
+            judgments.append(_judge_where_chosen(self._score_slots, features, trace, slots))
         if self.parameter_heads:
-            judgments.append(self._judge_where_chosen(features, trace, slice(self._first, None)))
+            later = slice(self._first, None)
+            judgments.append(_judge_where_chosen(self._score_given, features, trace, later))
         return Judgment(*(torch.cat(parts, -1) for parts in zip(*judgments, strict=True)))
-
-    def _judge_where_chosen(
-        self, features: Features, trace: ActionTrace, positions: slice
-    ) -> Judgment:
-        """Judge the slot head or all heads after it in the rows where one of them had a choice."""
-        has_choice = trace.has_choice[:, positions]
-        rows = has_choice.any(-1).nonzero().squeeze(-1)
-        some, taken = features.take(rows), trace.take(rows)
-        op, *others = taken.actions.unbind(-1)
-        if positions.start == self._first:
-            slot = None if self.slot is None else _pick(some.slots, others[0])
-            scored = self._score_parameters(some.trunk, op, slot)
-            logits = stack_heads([head(own, [op, *others]) for head, own in scored])
-        else:
-            assert self.slot is not None
-            logits = self.slot(some, op).unsqueeze(1)
-        empty = features.trunk.new_zeros(has_choice.shape)
-        judgment = _judge(logits, taken, positions)
-        return Judgment(*(empty.index_copy(0, rows, part) for part in judgment))
 
     def own_parameters(self) -> dict[str, list[nn.Parameter]]:
         """Return, by name of the head, the parameters that no other head uses."""
@@ -162,6 +143,19 @@ class ActionHeads(nn.Module):
             name: list(module.parameters())
             for name, module in zip(self._spec.names, modules, strict=True)
         }
+
+    def _score_slots(self, features: Features, actions: Tensor) -> Tensor:
+        """Score the slots given whole actions, ``[B, 1, S]``."""
+        assert self.slot is not None
+        scores: Tensor = self.slot(features, actions[:, 0])
+        return scores.unsqueeze(1)
+
+    def _score_given(self, features: Features, actions: Tensor) -> Tensor:
+        """Score the choices of all parameter heads given whole actions, ``[B, heads, A]``."""
+        choices = actions.unbind(-1)
+        slot = None if self.slot is None else _pick(features.slots, choices[1])
+        scored = self._score_parameters(features.trunk, choices[0], slot)
+        return stack_heads([head(own, choices) for head, own in scored])
 
     def _score_parameters(
         self, trunk: Tensor, op: Tensor, slot: Tensor | None
@@ -182,6 +176,21 @@ def _judge(logits: Tensor, trace: ActionTrace, positions: slice) -> Judgment:
     heads = MaskedCategorical(logits, legal)
     largest = trace.max_entropies[:, positions].to(logits.dtype)
     return Judgment(heads.log_prob(trace.actions[:, positions]), heads.entropy() / largest)
+
+
+def _judge_where_chosen(
+    score: Callable[[Features, Tensor], Tensor],
+    features: Features,
+    trace: ActionTrace,
+    positions: slice,
+) -> Judgment:
+    """Judge some heads, but score only the rows in which one of them had a choice."""
+    has_choice = trace.has_choice[:, positions]
+    rows = has_choice.any(-1).nonzero().squeeze(-1)
+    some, taken = features.take(rows), trace.take(rows)
+    judgment = _judge(score(some, taken.actions), taken, positions)
+    nothing = features.trunk.new_zeros(has_choice.shape)
+    return Judgment(*(nothing.index_copy(0, rows, part) for part in judgment))
 
 
 def _pick(slots: Tensor, chosen: Tensor) -> Tensor:

@@ -89,16 +89,15 @@ class RecurrentMemory(nn.Module):
         starts[:, 0] = True
         firsts = starts.flatten().nonzero().squeeze(-1)  # [segments]
         lengths = firsts.diff(append=firsts.new_tensor([starts.numel()]))
-        begun_here = (firsts % num_steps != 0).unsqueeze(-1)
-        state = state[:, :, firsts // num_steps].masked_fill(begun_here, 0.0)
+        begins_later = (firsts % num_steps != 0).unsqueeze(-1)
+        state = state[:, :, firsts // num_steps].masked_fill(begins_later, 0.0)
         rows = inputs.transpose(0, 1).flatten(0, 1)
         places, outputs = [], []
         for group in _group_by_length(lengths):
             place, output = self._run_group(rows, firsts[group], lengths[group], state[:, :, group])
             places.append(place)
             outputs.append(output)
-        order = torch.cat(places).argsort()
-        in_order = torch.cat(outputs).index_select(0, order)
+        in_order = torch.cat(outputs).index_select(0, torch.cat(places).argsort())
         in_rows: Tensor = in_order.unflatten(0, (num_rows, num_steps)).transpose(0, 1)
         return in_rows
 
