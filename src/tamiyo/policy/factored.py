@@ -7,7 +7,7 @@ walk the same path through the heads; they differ only in who makes the choices.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import cache, cached_property
+from functools import cached_property
 from itertools import accumulate
 
 import torch
@@ -16,7 +16,7 @@ from torch import Tensor
 from tamiyo.contracts import ActionSpec, InvariantError, ShapeError
 from tamiyo.policy.distribution import MaskedCategorical
 
-__all__ = ["ActionPath", "Chooser", "check_masks", "select_legal", "stack_heads"]
+__all__ = ["ActionPath", "Chooser", "check_masks", "find_places", "select_legal", "stack_heads"]
 
 Chooser = Callable[[int, MaskedCategorical], Tensor]
 """Makes the choice of a head, shape ``[B]``, int64, given its position and its distribution."""
@@ -128,9 +128,10 @@ class ActionPath:
     @cached_property
     def _joint(self) -> MaskedCategorical:
         """All heads side by side, ``[B, H, A]``, filled up to the largest with illegal choices."""
+        places = find_places(self._spec.nvec).to(self._masks.device)
         return MaskedCategorical(
-            stack_heads([head.logits for head in self.heads]),
-            stack_heads([head.legal for head in self.heads]),
+            stack_heads([head.logits for head in self.heads], places),
+            stack_heads([head.legal for head in self.heads], places),
         )
 
     def check(self, used: Tensor) -> None:
@@ -165,19 +166,33 @@ class ActionPath:
         raise InvariantError(message)
 
 
-def stack_heads(columns: Sequence[Tensor]) -> Tensor:
-    """Put tensors ``[B, A]`` of several widths side by side, ``[B, H, A]``; 0 fills them up."""
+def find_places(sizes: Sequence[int]) -> Tensor:
+    """Say where each head's choices lie in a row of all, for :func:`stack_heads`.
+
+    Args:
+        sizes: Choices of each head.
+
+    Returns:
+        Shape ``[H, A]``, ``A`` that of the largest, int64; one behind the row where there is none.
+    """
+    ends = accumulate(sizes)
+    behind, largest = sum(sizes), max(sizes)
+    return torch.tensor(
+        [
+            [*range(end - size, end), *[behind] * (largest - size)]
+            for size, end in zip(sizes, ends, strict=True)
+        ]
+    )
+
+
+def stack_heads(columns: Sequence[Tensor], places: Tensor) -> Tensor:
+    """Put tensors ``[B, A]`` of several widths side by side, ``[B, H, A]``; 0 fills them up.
+
+    Args:
+        columns: One per head.
+        places: What :func:`find_places` gave for their sizes, on their device.
+    """
     filler = columns[0].new_zeros(len(columns[0]), 1)
-    places = _find_places(tuple(column.shape[1] for column in columns)).to(filler.device)
     in_a_row = torch.cat([*columns, filler], -1)
     stacked: Tensor = in_a_row.index_select(1, places.flatten()).unflatten(1, places.shape)
     return stacked
-
-
-@cache
-def _find_places(sizes: tuple[int, ...]) -> Tensor:
-    """Say where each head's choices lie in a row of all, ``[H, A]``; behind the row if nowhere."""
-    places = torch.full((len(sizes), max(sizes)), sum(sizes))
-    for position, (size, end) in enumerate(zip(sizes, accumulate(sizes), strict=True)):
-        places[position, :size] = torch.arange(end - size, end)
-    return places

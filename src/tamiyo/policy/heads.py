@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tamiyo.policy.distribution import MaskedCategorical
-from tamiyo.policy.factored import ActionPath, Chooser, stack_heads
+from tamiyo.policy.factored import ActionPath, Chooser, find_places, stack_heads
 from tamiyo.policy.layers import (
     HIDDEN_GAIN,
     POLICY_GAIN,
@@ -71,6 +71,7 @@ class ActionHeads(nn.Module):
     """
 
     used: Tensor
+    places: Tensor
 
     def __init__(
         self, spec: ActionSpec, *, hidden: int, slot_hidden: int, generator: torch.Generator
@@ -91,6 +92,7 @@ class ActionHeads(nn.Module):
         )
         if self.parameter_heads:
             self.context = _Context(num_ops, hidden, slot_hidden, generator)
+            self.register_buffer("places", find_places(spec.nvec[first:]), persistent=False)
 
     def forward(self, features: Features, masks: Tensor, choose: Chooser) -> ActionPath:
         """Choose head by head.
@@ -155,7 +157,7 @@ class ActionHeads(nn.Module):
         choices = actions.unbind(-1)
         slot = None if self.slot is None else _pick(features.slots, choices[1])
         scored = self._score_parameters(features.trunk, choices[0], slot)
-        return stack_heads([head(own, choices) for head, own in scored])
+        return stack_heads([head(own, choices) for head, own in scored], self.places)
 
     def _score_parameters(
         self, trunk: Tensor, op: Tensor, slot: Tensor | None

@@ -174,7 +174,7 @@ class ActorCritic(nn.Module):
         (hidden,) = self.norm.normalized_shape
         return self.norm.weight.new_zeros(2, self.memory.layers, num_envs, hidden)
 
-    @torch.no_grad()
+    @torch.inference_mode()
     def act(
         self,
         observations: Tensor,
