@@ -23,6 +23,7 @@ from tamiyo.contracts import (
 from tamiyo.environment import SurrogateVectorEnv, build_tiny_config, solve
 from tamiyo.learning import Normalization, PPOConfig, Trainer, TrainerConfig, load_policy
 from tamiyo.learning.checkpoint import Checkpoint
+from tamiyo.learning.ppo import _Lesson
 from tamiyo.observation import is_allowed
 from tamiyo.policy import NetworkConfig
 from tamiyo.telemetry import MemorySink
@@ -141,8 +142,7 @@ def find_ratios(trainer):
     rollout = trainer.buffer.rollout
     evaluation = trainer.network.evaluate(
         rollout.observations,
-        rollout.masks,
-        rollout.actions,
+        trainer.network.trace(rollout.masks, rollout.actions),
         rollout.episode_starts,
         rollout.states[0],
     )
@@ -175,8 +175,9 @@ def test_nothing_is_learned_from_filler_rows():
     trainer.collect()
     rollout = trainer.buffer.rollout
     rollout.observations.requires_grad_()
-    targets = trainer._ppo._compute_targets(rollout)
-    loss, _ = trainer._ppo._measure(rollout, targets, torch.arange(3), 0.1)
+    trace = trainer.network.trace(rollout.masks, rollout.actions)
+    lesson = _Lesson(rollout, trace, trainer._ppo._compute_targets(rollout), 0.1)
+    loss, _ = trainer._ppo._measure(lesson, torch.arange(3))
     (gradient,) = torch.autograd.grad(loss, rollout.observations)
     heard = (gradient != 0).any(-1)
     assert torch.equal(heard, rollout.valid)

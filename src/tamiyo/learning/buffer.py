@@ -11,12 +11,12 @@ from torch import Tensor
 from tamiyo.contracts import ConfigError, InvariantError, ShapeError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from tamiyo.contracts import ActionSpec, ObservationSpec
     from tamiyo.policy import ActorCritic
 
-__all__ = ["Rollout", "TamiyoRolloutBuffer", "check_coherence"]
+__all__ = ["Rollout", "TamiyoRolloutBuffer", "check_coherence", "select_valid"]
 
 _MINIBATCHES: Final = 2
 _RATIO_TOLERANCE: Final = 1e-4
@@ -225,6 +225,18 @@ class TamiyoRolloutBuffer:
         yield from torch.randperm(self._num_envs, generator=generator).tensor_split(count)
 
 
+def select_valid(valid: Tensor) -> Callable[[Tensor], Tensor]:
+    """Return what takes the valid transitions, ``[B, ...]``, out of a ``[T, N, ...]`` tensor.
+
+    Args:
+        valid: False for filler rows, shape ``[T, N]``, bool.
+    """
+    if valid.all():
+        return lambda values: values.flatten(0, 1)
+    rows = valid.flatten().nonzero().squeeze(-1)
+    return lambda values: values.flatten(0, 1).index_select(0, rows)
+
+
 def check_coherence(rollout: Rollout, network: ActorCritic) -> None:
     """Check that the rows of a rollout belong together; for debugging, costs two forward passes.
 
@@ -278,8 +290,7 @@ def _replay(rollout: Rollout, network: ActorCritic) -> tuple[Tensor, Tensor]:
     ).state
     evaluation = network.evaluate(
         rollout.observations,
-        rollout.masks,
-        rollout.actions,
+        network.trace(rollout.masks, rollout.actions),
         rollout.episode_starts,
         rollout.states[0],
     )

@@ -8,7 +8,7 @@ rollout is exactly 1 and later ones compare like with like.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -21,7 +21,7 @@ from tamiyo.contracts import (
     check_at_most,
     check_choices,
 )
-from tamiyo.learning.buffer import check_coherence
+from tamiyo.learning.buffer import check_coherence, select_valid
 from tamiyo.learning.diagnostics import (
     MinibatchReading,
     UpdateParts,
@@ -42,11 +42,12 @@ from tamiyo.learning.head_advantages import (
     compute_policy_losses,
 )
 from tamiyo.learning.normalizers import Normalization, ValueNormalizer
+from tamiyo.learning.optimizing import FlatAdam
 
 if TYPE_CHECKING:
     from tamiyo.contracts import ActionSpec
     from tamiyo.learning.buffer import Rollout, TamiyoRolloutBuffer
-    from tamiyo.policy import ActorCritic, Evaluation
+    from tamiyo.policy import ActionTrace, ActorCritic, Evaluation
 
 __all__ = ["PPO", "PPOConfig"]
 
@@ -79,8 +80,7 @@ class PPOConfig:
             where there is one environment.
         entropy_coefficient: Weight of the used heads' entropies at the start.
         entropy_coefficient_end: And at the end of the run; linear in between.
-        conditional_entropy_coefficient: Weight of the entropies the heads would have had under the
-            legal ops that were not chosen.
+        conditional_entropy_coefficient: Weight of the heads' entropies under legal ops not chosen.
         value_coefficient: Weight of the value loss.
         max_gradient_norm: Norm to which longer gradients are cut.
         target_kl: Above 1.5 times this divergence the update ends; ``inf`` never ends it.
@@ -145,6 +145,15 @@ class _Targets:
     earned: Tensor
 
 
+class _Lesson(NamedTuple):
+    """What the minibatches of an update are taken from."""
+
+    rollout: Rollout
+    trace: ActionTrace
+    targets: _Targets
+    entropy_coefficient: float
+
+
 class PPO:
     """Improves a network on one rollout at a time.
 
@@ -154,13 +163,13 @@ class PPO:
         config: How to learn.
 
     Attributes:
-        optimizer: Adam over all parameters of the network.
+        optimizer: Adam over all parameters of the network, which are windows onto its vector.
         value_normalizer: Unit of the critic; the identity unless values are normalized.
     """
 
     def __init__(self, network: ActorCritic, actions: ActionSpec, config: PPOConfig) -> None:
-        self.optimizer = torch.optim.Adam(
-            network.parameters(), lr=config.learning_rate, eps=1e-5, fused=True
+        self.optimizer = FlatAdam(
+            list(network.parameters()), learning_rate=config.learning_rate, eps=1e-5
         )
         self.value_normalizer = ValueNormalizer()
         self._network = network
@@ -168,7 +177,7 @@ class PPO:
         self._config = config
         self._credit = build_credit_table(actions)
         heads = network.head_parameters()
-        self._head_parameters = [heads[name] for name in actions.names]
+        self._head_spans = [self.optimizer.find_span(heads[name]) for name in actions.names]
 
     def update(
         self,
@@ -197,11 +206,12 @@ class PPO:
         rollout = buffer.rollout
         if buffer.check_invariants:
             check_coherence(rollout, self._network)
-        for group in self.optimizer.param_groups:
-            group["lr"] = learning_rate
+        self.optimizer.set_learning_rate(learning_rate)
+        trace = self._network.trace(rollout.masks, rollout.actions)
         conditional = self._survey(rollout)
         targets = self._compute_targets(rollout)
-        readings, inner_epochs = self._fit(buffer, targets, entropy_coefficient, generator)
+        lesson = _Lesson(rollout, trace, targets, entropy_coefficient)
+        readings, inner_epochs = self._fit(buffer, lesson, generator)
         valid = rollout.valid
         values, earned = targets.values[valid], targets.earned[valid]
         clip_range = self._config.clip_range
@@ -233,8 +243,12 @@ class PPO:
         Returns:
             Head to op to mean entropy had that op been chosen, over a few environments.
         """
-        index = torch.arange(min(_SURVEYED, rollout.valid.shape[1]))
-        features = self._evaluate(rollout, index).features
+        index = slice(_SURVEYED)
+        features = self._network.remember(
+            rollout.observations[:, index],
+            rollout.episode_starts[:, index],
+            rollout.states[0][:, :, index],
+        )
         asked = self._network.conditional_entropies(features, rollout.masks[:, index])
         valid = rollout.valid[:, index]
         return describe_conditional_entropies(
@@ -277,11 +291,7 @@ class PPO:
         )
 
     def _fit(
-        self,
-        buffer: TamiyoRolloutBuffer,
-        targets: _Targets,
-        entropy_coefficient: float,
-        generator: torch.Generator,
+        self, buffer: TamiyoRolloutBuffer, lesson: _Lesson, generator: torch.Generator
     ) -> tuple[list[MinibatchReading], int]:
         """Return one reading per minibatch and how many passes were begun.
 
@@ -292,7 +302,7 @@ class PPO:
         readings: list[MinibatchReading] = []
         for epoch in range(1, config.inner_epochs + 1):
             for index in buffer.minibatches(config.minibatches, generator):
-                loss, reading = self._measure(buffer.rollout, targets, index, entropy_coefficient)
+                loss, reading = self._measure(lesson, index)
                 kl = float(estimate_kl(reading.log_ratios.sum(-1)))
                 if not kl > _KL_MARGIN * config.target_kl:
                     readings.append(self._step(loss, reading))
@@ -306,34 +316,39 @@ class PPO:
                     raise InvariantError(message)
         return readings, config.inner_epochs
 
-    def _measure(
-        self, rollout: Rollout, targets: _Targets, index: Tensor, entropy_coefficient: float
-    ) -> tuple[Tensor, MinibatchReading]:
+    def _measure(self, lesson: _Lesson, index: Tensor) -> tuple[Tensor, MinibatchReading]:
         """Compute the loss of some environments."""
-        config = self._config
-        evaluation = self._evaluate(rollout, index)
-        valid = rollout.valid[:, index]
-        used = self._credit[rollout.actions[:, index, 0][valid]]
-        log_ratios = compute_log_ratios(
-            evaluation.log_probs[valid], rollout.log_probs[:, index][valid], used
+        config, rollout, targets = self._config, lesson.rollout, lesson.targets
+        evaluation = self._network.evaluate(
+            rollout.observations.index_select(1, index),
+            lesson.trace.select(index),
+            rollout.episode_starts.index_select(1, index),
+            rollout.states[0].index_select(2, index),
         )
+        take = select_valid(rollout.valid.index_select(1, index))
+
+        def choose(values: Tensor) -> Tensor:
+            return take(values.index_select(1, index))
+
+        used = self._credit.index_select(0, choose(rollout.actions[..., 0]))
+        log_ratios = compute_log_ratios(take(evaluation.log_probs), choose(rollout.log_probs), used)
         policy_loss = compute_policy_losses(
             log_ratios,
-            targets.scaled[:, index][valid],
+            choose(targets.scaled),
             used,
             clip_mode=config.clip,
             clip_range=config.clip_range,
         ).mean()
-        value_loss = F.mse_loss(evaluation.values[valid], targets.returns[:, index][valid])
-        entropies = evaluation.entropies[valid]
-        bonus = entropy_coefficient * entropies.sum(-1).mean()
+        value_loss = F.mse_loss(take(evaluation.values), choose(targets.returns))
+        entropies = take(evaluation.entropies)
+        bonus = lesson.entropy_coefficient * entropies.sum(-1).mean()
         if config.conditional_entropy_coefficient > 0:
             bonus = bonus + self._compute_conditional_bonus(rollout, evaluation, index)
         loss = policy_loss + config.value_coefficient * value_loss - bonus
         return loss, MinibatchReading(
             log_ratios=log_ratios.detach(),
             used=used,
-            choices=evaluation.choices[valid],
+            choices=take(evaluation.choices),
             entropies=entropies.detach(),
             policy_loss=policy_loss.detach(),
             value_loss=value_loss.detach(),
@@ -345,20 +360,10 @@ class PPO:
     ) -> Tensor:
         """Weigh the mean entropy of the heads under ops that were legal but not chosen."""
         asked = self._network.conditional_entropies(evaluation.features, rollout.masks[:, index])
-        ops = torch.arange(asked.choices.shape[-2])
-        is_chosen = rollout.actions[:, index, :1] == ops  # [T, n, ops]
+        is_chosen = rollout.actions[:, index, :1] == torch.arange(asked.choices.shape[-2])
         skipped = asked.choices & ~is_chosen[..., None] & rollout.valid[:, index, None, None]
         total = asked.entropies.masked_fill(~skipped, 0.0).sum()
         return self._config.conditional_entropy_coefficient * total / skipped.sum().clamp(min=1)
-
-    def _evaluate(self, rollout: Rollout, index: Tensor) -> Evaluation:
-        return self._network.evaluate(
-            rollout.observations.index_select(1, index),
-            rollout.masks.index_select(1, index),
-            rollout.actions.index_select(1, index),
-            rollout.episode_starts.index_select(1, index),
-            rollout.states[0].index_select(2, index),
-        )
 
     def _step(self, loss: Tensor, reading: MinibatchReading) -> MinibatchReading:
         """Take one optimizer step.
@@ -368,13 +373,14 @@ class PPO:
         """
         self.optimizer.zero_grad()
         loss.backward()
-        head_norms = [_norm(parameters) for parameters in self._head_parameters]
-        norm = nn.utils.clip_grad_norm_(self._network.parameters(), self._config.max_gradient_norm)
+        gradient = self.optimizer.gradient
+        head_norms = torch.stack([gradient[span].norm() for span in self._head_spans])
+        norm = self.optimizer.clip_gradient(self._config.max_gradient_norm)
         if not torch.stack([loss.detach(), norm]).isfinite().all():
             message = f"loss and gradient must be finite, got {self._find_non_finite(reading)}"
             raise InvariantError(message)
         self.optimizer.step()
-        return replace(reading, gradient_norm=norm, head_gradient_norms=torch.stack(head_norms))
+        return replace(reading, gradient_norm=norm, head_gradient_norms=head_norms)
 
     def _find_non_finite(self, reading: MinibatchReading) -> str:
         losses = ("policy_loss", "value_loss", "entropy_bonus")
@@ -385,8 +391,3 @@ class PPO:
             if parameter.grad is not None and not parameter.grad.isfinite().all()
         ]
         return f"{figures} and no finite gradient for {len(broken)} parameters {broken[:3]}"
-
-
-def _norm(parameters: list[nn.Parameter]) -> Tensor:
-    gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
-    return nn.utils.get_total_norm(gradients)

@@ -9,5 +9,13 @@ from tamiyo.policy.network import (
     Evaluation,
     NetworkConfig,
 )
+from tamiyo.policy.trace import ActionTrace
 
-__all__ = ["ActResult", "ActorCritic", "ConditionalEntropies", "Evaluation", "NetworkConfig"]
+__all__ = [
+    "ActResult",
+    "ActionTrace",
+    "ActorCritic",
+    "ConditionalEntropies",
+    "Evaluation",
+    "NetworkConfig",
+]

@@ -6,8 +6,9 @@ walk the same path through the heads; they differ only in who makes the choices.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cached_property
+from itertools import accumulate
 
 import torch
 from torch import Tensor
@@ -15,10 +16,50 @@ from torch import Tensor
 from tamiyo.contracts import ActionSpec, InvariantError, ShapeError
 from tamiyo.policy.distribution import MaskedCategorical
 
-__all__ = ["ActionPath", "Chooser"]
+__all__ = ["ActionPath", "Chooser", "check_masks", "find_places", "select_legal", "stack_heads"]
 
 Chooser = Callable[[int, MaskedCategorical], Tensor]
 """Makes the choice of a head, shape ``[B]``, int64, given its position and its distribution."""
+
+
+def check_masks(spec: ActionSpec, masks: Tensor) -> None:
+    """Refuse masks that are not bool of shape ``[B, spec.mask_size]``.
+
+    Raises:
+        ShapeError: If they are not.
+    """
+    if masks.dtype != torch.bool or masks.shape[1:] != (spec.mask_size,):
+        message = (
+            f"masks must be bool of shape [B, {spec.mask_size}], "
+            f"got {masks.dtype} of shape {list(masks.shape)}"
+        )
+        raise ShapeError(message)
+
+
+def select_legal(
+    spec: ActionSpec, masks: Tensor, choices: Sequence[Tensor], position: int
+) -> Tensor:
+    """Look up a head's legal choices under the choices of its parents.
+
+    Args:
+        spec: The heads.
+        masks: Flat conditional masks, shape ``[B, spec.mask_size]``, bool.
+        choices: Index chosen for each head before this one, at least, each of shape ``[B]``.
+        position: Which head.
+
+    Returns:
+        Shape ``[B, A]``, bool.
+    """
+    *parent_sizes, size = spec.mask_shapes[position]
+    table = masks[:, spec.mask_slices[position]]
+    if not parent_sizes:
+        return table
+    first, *others = spec.parent_positions[position]
+    combination = choices[first]
+    for parent, parent_size in zip(others, parent_sizes[1:], strict=True):
+        combination = combination * parent_size + choices[parent]
+    places = combination.unsqueeze(-1) * size + torch.arange(size, device=masks.device)
+    return table.gather(1, places)
 
 
 class ActionPath:
@@ -40,16 +81,10 @@ class ActionPath:
     """
 
     def __init__(self, spec: ActionSpec, masks: Tensor, choose: Chooser) -> None:
-        if masks.dtype != torch.bool or masks.shape[1:] != (spec.mask_size,):
-            message = (
-                f"masks must be bool of shape [B, {spec.mask_size}], "
-                f"got {masks.dtype} of shape {list(masks.shape)}"
-            )
-            raise ShapeError(message)
+        check_masks(spec, masks)
         self._spec = spec
         self._masks = masks
         self._choose = choose
-        self._rows = torch.arange(len(masks), device=masks.device)
         self.choices: list[Tensor] = []
         self.heads: list[MaskedCategorical] = []
 
@@ -63,7 +98,8 @@ class ActionPath:
             The choice, shape ``[B]``, int64.
         """
         position = len(self.heads)
-        head = MaskedCategorical(logits, self._select_legal(position))
+        legal = select_legal(self._spec, self._masks, self.choices, position)
+        head = MaskedCategorical(logits, legal)
         choice = self._choose(position, head)
         self.heads.append(head)
         self.choices.append(choice)
@@ -77,29 +113,26 @@ class ActionPath:
     @cached_property
     def log_probs(self) -> Tensor:
         """Log-probability of each head's choice given those before it, shape ``[B, H]``."""
-        pairs = zip(self.heads, self.choices, strict=True)
-        return torch.stack([head.log_prob(choice) for head, choice in pairs], -1)
+        return self._joint.log_prob(self.actions)
 
     @cached_property
     def entropies(self) -> Tensor:
         """Normalized entropy of each head on this path, shape ``[B, H]``, in ``[0, 1]``."""
-        return torch.stack([head.normalized_entropy() for head in self.heads], -1)
+        return self._joint.normalized_entropy()
 
     @cached_property
     def has_choice(self) -> Tensor:
         """True where more than one choice of a head was legal, shape ``[B, H]``, bool."""
-        return torch.stack([head.num_legal() for head in self.heads], -1) > 1
+        return self._joint.num_legal() > 1
 
-    def _select_legal(self, position: int) -> Tensor:
-        """Look up a head's legal choices under the choices of its parents, ``[B, A]``, bool."""
-        *parent_sizes, size = self._spec.mask_shapes[position]
-        table = self._masks[:, self._spec.mask_slices[position]].unflatten(1, (-1, size))
-        parents = self._spec.parent_positions[position]
-        combination: Tensor | int = 0
-        for parent, parent_size in zip(parents, parent_sizes, strict=True):
-            combination = combination * parent_size + self.choices[parent]
-        legal: Tensor = table[self._rows, combination]
-        return legal
+    @cached_property
+    def _joint(self) -> MaskedCategorical:
+        """All heads side by side, ``[B, H, A]``, filled up to the largest with illegal choices."""
+        places = find_places(self._spec.nvec).to(self._masks.device)
+        return MaskedCategorical(
+            stack_heads([head.logits for head in self.heads], places),
+            stack_heads([head.legal for head in self.heads], places),
+        )
 
     def check(self, used: Tensor) -> None:
         """Refuse what can only be a bug; one synchronization in all.
@@ -111,18 +144,15 @@ class ActionPath:
             InvariantError: If a head has no legal choice, its choice is illegal, a logit is not
                 finite, or the masks leave a choice to a head that the op does not use.
         """
-        pairs = zip(self.heads, self.choices, strict=True)
-        legal = torch.stack([head.is_legal(choice) for head, choice in pairs], -1)
+        legal = self._joint.is_legal(self.actions)
         # An infinity or NaN survives the sum, which costs less than a look at every logit.
-        finite = torch.cat([head.logits for head in self.heads], -1).detach().sum(-1).isfinite()
+        finite = self._joint.logits.detach().sum((1, 2)).isfinite()
         idle = used[self.choices[0]] | (self.log_probs == 0)
         if bool((legal & idle & finite.unsqueeze(-1)).all()):
             return
         rules = {
             "take a legal choice": legal,
-            "have finite logits": torch.stack(
-                [head.logits.isfinite().all(-1) for head in self.heads], -1
-            ),
+            "have finite logits": self._joint.logits.isfinite().all(-1),
             "have one legal choice where the op does not use it": idle,
         }
         rule, kept = next((rule, kept) for rule, kept in rules.items() if not kept.all())
@@ -134,3 +164,35 @@ class ActionPath:
             f"{head.logits[row].tolist()} in row {row}"
         )
         raise InvariantError(message)
+
+
+def find_places(sizes: Sequence[int]) -> Tensor:
+    """Say where each head's choices lie in a row of all, for :func:`stack_heads`.
+
+    Args:
+        sizes: Choices of each head.
+
+    Returns:
+        Shape ``[H, A]``, ``A`` that of the largest, int64; one behind the row where there is none.
+    """
+    ends = accumulate(sizes)
+    behind, largest = sum(sizes), max(sizes)
+    return torch.tensor(
+        [
+            [*range(end - size, end), *[behind] * (largest - size)]
+            for size, end in zip(sizes, ends, strict=True)
+        ]
+    )
+
+
+def stack_heads(columns: Sequence[Tensor], places: Tensor) -> Tensor:
+    """Put tensors ``[B, A]`` of several widths side by side, ``[B, H, A]``; 0 fills them up.
+
+    Args:
+        columns: One per head.
+        places: What :func:`find_places` gave for their sizes, on their device.
+    """
+    filler = columns[0].new_zeros(len(columns[0]), 1)
+    in_a_row = torch.cat([*columns, filler], -1)
+    stacked: Tensor = in_a_row.index_select(1, places.flatten()).unflatten(1, places.shape)
+    return stacked

@@ -13,7 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from tamiyo.policy.factored import ActionPath, Chooser
+from tamiyo.policy.distribution import MaskedCategorical
+from tamiyo.policy.factored import ActionPath, Chooser, find_places, stack_heads
 from tamiyo.policy.layers import (
     HIDDEN_GAIN,
     POLICY_GAIN,
@@ -23,11 +24,12 @@ from tamiyo.policy.layers import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from tamiyo.contracts import ActionSpec
+    from tamiyo.policy.trace import ActionTrace
 
-__all__ = ["ActionHeads", "Features"]
+__all__ = ["ActionHeads", "Features", "Judgment"]
 
 
 class Features(NamedTuple):
@@ -41,6 +43,22 @@ class Features(NamedTuple):
     trunk: Tensor
     slots: Tensor
 
+    def take(self, rows: Tensor) -> Features:
+        """Return some rows, given by their indices."""
+        return Features(self.trunk.index_select(0, rows), self.slots.index_select(0, rows))
+
+
+class Judgment(NamedTuple):
+    """What the heads say about actions that were taken.
+
+    Attributes:
+        log_probs: Log-probability of each head's choice given those before it, shape ``[B, H]``.
+        entropies: Normalized entropy of each head, shape ``[B, H]``, in ``[0, 1]``.
+    """
+
+    log_probs: Tensor
+    entropies: Tensor
+
 
 class ActionHeads(nn.Module):
     """All heads of an action; the op is the first, the slot head, if there is one, the second.
@@ -53,6 +71,7 @@ class ActionHeads(nn.Module):
     """
 
     used: Tensor
+    places: Tensor
 
     def __init__(
         self, spec: ActionSpec, *, hidden: int, slot_hidden: int, generator: torch.Generator
@@ -66,13 +85,14 @@ class ActionHeads(nn.Module):
         self.slot: _SlotHead | None = None
         if slot_hidden:
             self.slot = _SlotHead(num_ops, hidden, slot_hidden, generator)
-        first = 2 if slot_hidden else 1
+        self._first = first = 2 if slot_hidden else 1
         self.parameter_heads = nn.ModuleList(
             _ParameterHead(spec, position, first, hidden, generator)
             for position in range(first, len(spec.heads))
         )
         if self.parameter_heads:
             self.context = _Context(num_ops, hidden, slot_hidden, generator)
+            self.register_buffer("places", find_places(spec.nvec[first:]), persistent=False)
 
     def forward(self, features: Features, masks: Tensor, choose: Chooser) -> ActionPath:
         """Choose head by head.
@@ -90,11 +110,32 @@ class ActionHeads(nn.Module):
         slot = None
         if self.slot is not None:
             chosen = path.take(self.slot(features, op))
-            slot = features.slots[torch.arange(len(chosen), device=chosen.device), chosen]
+            slot = _pick(features.slots, chosen)
         if self.parameter_heads:
-            self._take_parameters(path, self.context(features.trunk, op, slot))
+            for head, own in self._score_parameters(features.trunk, op, slot):
+                path.take(head(own, path.choices))
         path.check(self.used)
         return path
+
+    def judge(self, features: Features, trace: ActionTrace) -> Judgment:
+        """Judge actions that were taken: all heads at once, and only where there was a choice.
+
+        Args:
+            features: What the heads see.
+            trace: The actions and what was legal along them, ``B`` rows.
+
+        Returns:
+            What :meth:`forward` would say of the same choices; exactly 0 and without gradient
+            where a head had none.
+        """
+        judgments = [_judge(self.op(features.trunk).unsqueeze(1), trace, slice(0, 1))]
+        if self.slot is not None:
+            slots = slice(1, 2)
+            judgments.append(_judge_where_chosen(self._score_slots, features, trace, slots))
+        if self.parameter_heads:
+            later = slice(self._first, None)
+            judgments.append(_judge_where_chosen(self._score_given, features, trace, later))
+        return Judgment(*(torch.cat(parts, -1) for parts in zip(*judgments, strict=True)))
 
     def own_parameters(self) -> dict[str, list[nn.Parameter]]:
         """Return, by name of the head, the parameters that no other head uses."""
@@ -105,16 +146,60 @@ class ActionHeads(nn.Module):
             for name, module in zip(self._spec.names, modules, strict=True)
         }
 
-    def _take_parameters(self, path: ActionPath, context: Tensor) -> None:
+    def _score_slots(self, features: Features, actions: Tensor) -> Tensor:
+        """Score the slots given whole actions, ``[B, 1, S]``."""
+        assert self.slot is not None
+        scores: Tensor = self.slot(features, actions[:, 0])
+        return scores.unsqueeze(1)
+
+    def _score_given(self, features: Features, actions: Tensor) -> Tensor:
+        """Score the choices of all parameter heads given whole actions, ``[B, heads, A]``."""
+        choices = actions.unbind(-1)
+        slot = None if self.slot is None else _pick(features.slots, choices[1])
+        scored = self._score_parameters(features.trunk, choices[0], slot)
+        return stack_heads([head(own, choices) for head, own in scored], self.places)
+
+    def _score_parameters(
+        self, trunk: Tensor, op: Tensor, slot: Tensor | None
+    ) -> Iterator[tuple[_ParameterHead, Tensor]]:
+        """Pair each parameter head with its logits, but for the choices of its further parents."""
         heads = cast("list[_ParameterHead]", list(self.parameter_heads))
         # One matrix product for all heads: a small one for each would take twice as long.
         weight = torch.cat([head.output.weight for head in heads])
         bias = torch.cat([head.output.bias for head in heads])
         sizes = [head.output.out_features for head in heads]
-        for head, logits in zip(
-            heads, F.linear(context, weight, bias).split(sizes, -1), strict=True
-        ):
-            path.take(head(logits, path.choices))
+        logits = F.linear(self.context(trunk, op, slot), weight, bias)
+        return zip(heads, logits.split(sizes, -1), strict=True)
+
+
+def _judge(logits: Tensor, trace: ActionTrace, positions: slice) -> Judgment:
+    """Judge some heads by their logits, ``[B, heads, A]``."""
+    legal = trace.legal[:, positions, : logits.shape[-1]]
+    heads = MaskedCategorical(logits, legal)
+    largest = trace.max_entropies[:, positions].to(logits.dtype)
+    return Judgment(heads.log_prob(trace.actions[:, positions]), heads.entropy() / largest)
+
+
+def _judge_where_chosen(
+    score: Callable[[Features, Tensor], Tensor],
+    features: Features,
+    trace: ActionTrace,
+    positions: slice,
+) -> Judgment:
+    """Judge some heads, but score only the rows in which one of them had a choice."""
+    has_choice = trace.has_choice[:, positions]
+    rows = has_choice.any(-1).nonzero().squeeze(-1)
+    some, taken = features.take(rows), trace.take(rows)
+    judgment = _judge(score(some, taken.actions), taken, positions)
+    nothing = features.trunk.new_zeros(has_choice.shape)
+    return Judgment(*(nothing.index_copy(0, rows, part) for part in judgment))
+
+
+def _pick(slots: Tensor, chosen: Tensor) -> Tensor:
+    """Take the features of one slot per row, ``[B, slot_hidden]``."""
+    first = torch.arange(len(chosen), device=chosen.device) * slots.shape[1]
+    picked: Tensor = slots.flatten(0, 1).index_select(0, first + chosen)
+    return picked
 
 
 class _Context(nn.Module):

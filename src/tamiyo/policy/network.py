@@ -18,6 +18,7 @@ from tamiyo.policy.encoder import Encoder
 from tamiyo.policy.heads import ActionHeads, Features
 from tamiyo.policy.layers import VALUE_GAIN, build_mlp
 from tamiyo.policy.memory import FeedForwardMemory, RecurrentMemory
+from tamiyo.policy.trace import ActionTrace, trace_actions
 
 if TYPE_CHECKING:
     from tamiyo.policy.factored import Chooser
@@ -180,7 +181,7 @@ class ActorCritic(nn.Module):
         (hidden,) = self.norm.normalized_shape
         return self.norm.weight.new_zeros(2, self.memory.layers, num_envs, hidden)
 
-    @torch.no_grad()
+    @torch.inference_mode()
     def act(
         self,
         observations: Tensor,
@@ -217,37 +218,44 @@ class ActorCritic(nn.Module):
         """
         return self._value(self._step(observations, state)[0])
 
+    def trace(self, masks: Tensor, actions: Tensor) -> ActionTrace:
+        """Look up, once for all evaluations, what masks left to choose along a rollout's actions.
+
+        Args:
+            masks: Flat conditional masks, shape ``[T, N, mask_size]``, bool.
+            actions: Index per head, shape ``[T, N, H]``, int64.
+        """
+        return trace_actions(self._actions, masks, actions, self.heads.used)
+
     def evaluate(
-        self,
-        observations: Tensor,
-        masks: Tensor,
-        actions: Tensor,
-        episode_starts: Tensor,
-        state: Tensor,
+        self, observations: Tensor, trace: ActionTrace, episode_starts: Tensor, state: Tensor
     ) -> Evaluation:
         """Evaluate the actions of a rollout under the present weights, with gradient.
 
         Args:
             observations: Shape ``[T, N, F]``, floating.
-            masks: Flat conditional masks, shape ``[T, N, mask_size]``, bool.
-            actions: Index per head, shape ``[T, N, H]``, int64.
+            trace: The actions and what was legal along them, axes ``[T, N]``.
             episode_starts: True where a step is the first of its episode, ``[T, N]``, bool.
             state: State before the first step, shape ``[2, layers, N, hidden]``; set to 0 here
                 where an episode starts.
         """
         rollout = observations.shape[:2]
-        encoded, slots = self.encoder(observations.flatten(0, 1))
-        remembered = self.memory(encoded.unflatten(0, rollout), episode_starts, state)
-        features = Features(self.norm(remembered).flatten(0, 1), slots)
-        choices = actions.flatten(0, 1).unbind(-1)
-        path = self.heads(features, masks.flatten(0, 1), lambda position, _head: choices[position])
+        features = self.remember(observations, episode_starts, state)
+        judgment = self.heads.judge(features, trace.flatten())
         return Evaluation(
-            log_probs=path.log_probs.unflatten(0, rollout),
-            entropies=path.entropies.unflatten(0, rollout),
-            choices=path.has_choice.unflatten(0, rollout),
+            log_probs=judgment.log_probs.unflatten(0, rollout),
+            entropies=judgment.entropies.unflatten(0, rollout),
+            choices=trace.has_choice,
             values=self._value(features).unflatten(0, rollout),
             features=features,
         )
+
+    def remember(self, observations: Tensor, episode_starts: Tensor, state: Tensor) -> Features:
+        """Return what the heads see in a rollout, ``T * N`` rows; arguments as in `evaluate`."""
+        encoded, slots = self.encoder(observations.flatten(0, 1))
+        rows = encoded.unflatten(0, observations.shape[:2])
+        remembered = self.memory(rows, episode_starts, state)
+        return Features(self.norm(remembered).flatten(0, 1), slots)
 
     def conditional_entropies(self, features: Features, masks: Tensor) -> ConditionalEntropies:
         """Ask, for every legal op, how undecided its heads would be had it been chosen.

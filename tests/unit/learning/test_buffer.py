@@ -177,8 +177,7 @@ def test_a_fresh_rollout_is_coherent_and_has_ratio_one(recurrent, fillers):
     assert (~rollout.valid).any() == fillers
     evaluation = network.evaluate(
         rollout.observations,
-        rollout.masks,
-        rollout.actions,
+        network.trace(rollout.masks, rollout.actions),
         rollout.episode_starts,
         rollout.states[0],
     )

@@ -18,8 +18,7 @@ NAMES = list(Head)
 def evaluate(network, rollout):
     return network.evaluate(
         rollout.observations,
-        rollout.masks,
-        rollout.actions,
+        network.trace(rollout.masks, rollout.actions),
         rollout.episode_starts,
         rollout.states[0],
     )

@@ -35,8 +35,7 @@ def ask(network, *, seed=0):
     rollout = collect_rollout(network, seed=seed).rollout
     evaluation = network.evaluate(
         rollout.observations,
-        rollout.masks,
-        rollout.actions,
+        network.trace(rollout.masks, rollout.actions),
         rollout.episode_starts,
         rollout.states[0],
     )

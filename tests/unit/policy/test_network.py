@@ -34,8 +34,7 @@ def draw_starts(seed: int, chance: float) -> torch.Tensor:
 def evaluate(network, rollout):
     return network.evaluate(
         rollout.observations,
-        rollout.masks,
-        rollout.actions,
+        network.trace(rollout.masks, rollout.actions),
         rollout.episode_starts,
         rollout.state,
     )

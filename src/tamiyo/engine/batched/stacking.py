@@ -128,9 +128,7 @@ def _stack(
     return stacked[module]
 
 
-def _pool_before_activation(
-    sequence: nn.Sequential, prefix: str, watched: Collection[str]
-) -> None:
+def _pool_before_activation(sequence: nn.Sequential, prefix: str, watched: Collection[str]) -> None:
     """Let ReLU and a maximum pool that follow each other change places: less is left to activate.
 
     The maximum of what is cut off at zero is the maximum, cut off at zero; and where it is zero no
