@@ -179,6 +179,7 @@ def make_member(
     sink=None,
     data=None,
     config=TINY,
+    slots=SLOTS,
     **engine,
 ):
     """One environment of the tiny task that checks its own promises."""
@@ -186,7 +187,7 @@ def make_member(
     return Member(
         config,
         data or build_tiny_data(),
-        SLOTS,
+        slots,
         lambda: build_task_trainee(host(), config),
         engine=settings,
         run_seed=run_seed,
