@@ -257,6 +257,7 @@ BAD = {
     "grow --heuristic.harm-errors x": "--heuristic.harm-errors must be FLOAT, got 'x'",
     "grow --tracker.smoothing 3": "smoothing must be in [0, 1), got 3.0",
     "grow --lifecycle.min-training-epochs -1": "min_training_epochs must be at least 0, got -1",
+    "grow --engine magic": "--engine must be one of auto, sequential, batched, got 'magic'",
     "grow --bogus 3": "options must be among those of `tamiyo grow --help`, got --bogus, 3",
     "grow --sed 3": "got --sed, 3 (perhaps you meant --seed INT)",
     "grow twice": "options must be among those of `tamiyo grow --help`, got twice",
