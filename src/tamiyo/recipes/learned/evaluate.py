@@ -23,7 +23,7 @@ from tamiyo.environment import (
 )
 from tamiyo.learning import load_policy, play_episodes
 from tamiyo.observation import sample_uniform
-from tamiyo.recipes.compare import Comparison
+from tamiyo.recipes.comparison import Comparison
 from tamiyo.recipes.learned.config import TINY, build_env, find_surrogate
 from tamiyo.recipes.learned.train import load_training
 from tamiyo.recipes.statistics import Interval, compute_paired_interval
@@ -252,6 +252,7 @@ def _compare(
         reference=reference,
         grown=LEARNED,
         seeds=tuple(range(first_seed, first_seed + len(base))),
+        engine=None,
         rows=tuple(rows),
         leads={name: _interval(learned, scores) for name, scores in others.items()},
     )
