@@ -91,12 +91,16 @@ class _Workplace:
 
         Raises:
             InvariantError: If the process ended without results.
+            KeyboardInterrupt: If Ctrl-C ended it.
         """
         try:
             message = self.connection.recv()
         except EOFError:
             self._process.join()
-            message = f"a process must end with its results, got exit code {self._process.exitcode}"
+            code = self._process.exitcode
+            if code == -signal.SIGINT:
+                raise KeyboardInterrupt from None
+            message = f"a process must end with its results, got exit code {code}"
             raise InvariantError(message) from None
         if isinstance(message, float):
             report(message)

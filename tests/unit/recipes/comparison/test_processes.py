@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import time
 
 import pytest
@@ -63,6 +64,18 @@ def test_a_process_that_dies_ends_the_others_at_once():
         spread_seeds(die, range(4), 2, lambda _: None)
     assert time.monotonic() - start < 40
     assert multiprocessing.active_children() == []
+
+
+@pytest.mark.slow
+def test_a_process_that_is_interrupted_interrupts_the_comparison():
+    with pytest.raises(KeyboardInterrupt):
+        spread_seeds(interrupt_itself, range(2), 2, lambda _: None)
+
+
+def interrupt_itself(seeds, report):
+    if 1 in seeds:
+        os.kill(os.getpid(), signal.SIGINT)
+    time.sleep(60)
 
 
 @pytest.mark.slow
