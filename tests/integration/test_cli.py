@@ -20,7 +20,8 @@ from tamiyo.cli.flags import SHORT_FLAGS, read_flags
 from tamiyo.cli.grow import GrowArguments
 from tamiyo.cli.refusals import explain_refusal
 from tamiyo.contracts import ComparisonRow, ConfigError, InvariantError
-from tamiyo.recipes import Comparison, Evaluation, RunConfig, RunFolder, load_network
+from tamiyo.engine import EngineKind
+from tamiyo.recipes import Comparison, EngineUse, Evaluation, RunConfig, RunFolder, load_network
 from tests.support.commands import SETTINGS, call, flag_of, other_value, set_value, words_for
 from tests.support.events import BITS
 from tests.support.schedules import EAGER_FLAGS, write_schedule
@@ -162,6 +163,8 @@ def test_compare_prints_one_json_object(capsys):
     assert (code, err, out.count("\n")) == (0, "", 1)
     assert {"task", "reference", "seeds", "rows"} <= set(content)
     assert content["seeds"] == [0, 1]
+    assert content["engine"]["kind"] == "SEQUENTIAL"
+    assert content["engine"]["reason"]
     expected = {"name", "score", "difference", "low", "high", "test_accuracy", "parameters"}
     assert all(expected | {"multiply_adds"} <= set(row) for row in content["rows"])
 
@@ -185,12 +188,14 @@ def test_compare_says_what_a_point_of_another_metric_is(capsys, monkeypatch):
         reference="wait-only",
         grown=None,
         seeds=(0, 1),
+        engine=EngineUse(kind=EngineKind.BATCHED, reason="all hosts are alike"),
         rows=(row,),
         leads={},
     )
     monkeypatch.setattr(tamiyo.cli.compare, "compare_controllers", lambda *_, **__: result)
     _, out, _ = call(capsys, "compare", "--task", "stdlib-text")
     assert "2.000" in out
+    assert "engine: batched, all hosts are alike\n" in out
     assert "seeds (0 to 1); bits per byte, lower is better\n" in out
     assert "a point is 0.08 in bits per byte: 0 is worth 100 points, 8 none" in out
 
@@ -257,6 +262,7 @@ BAD = {
     "grow --heuristic.harm-errors x": "--heuristic.harm-errors must be FLOAT, got 'x'",
     "grow --tracker.smoothing 3": "smoothing must be in [0, 1), got 3.0",
     "grow --lifecycle.min-training-epochs -1": "min_training_epochs must be at least 0, got -1",
+    "grow --engine magic": "--engine must be one of auto, sequential, batched, got 'magic'",
     "grow --bogus 3": "options must be among those of `tamiyo grow --help`, got --bogus, 3",
     "grow --sed 3": "got --sed, 3 (perhaps you meant --seed INT)",
     "grow twice": "options must be among those of `tamiyo grow --help`, got twice",

@@ -16,6 +16,7 @@ def test_every_default_is_printed_in_full_with_its_owner(capsys):
     flags = {"grow": SETTINGS, "train": TRAIN_SETTINGS}
     assert list(rows) == [(name, flag_of(path)) for name, paths in flags.items() for path in paths]
     assert rows["grow", "--tracker.smoothing"]["owner"] == "TrackerConfig"
+    assert rows["grow", "--engine"]["default"] == "auto"
     _, out, _ = call(capsys, "describe", "defaults")
     printed = out.split()
     assert [flag for _, flag in rows if flag not in printed] == []

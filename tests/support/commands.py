@@ -7,6 +7,7 @@ from enum import Enum
 
 from tamiyo.cli import main
 from tamiyo.contracts import Blueprint
+from tamiyo.engine import EngineKind
 from tamiyo.recipes import RunConfig, TrainConfig
 
 __all__ = [
@@ -47,8 +48,9 @@ TRAIN_SETTINGS = dict(walk(TrainConfig()))
 
 
 def flag_of(path):
-    names = [name for name in path if name not in {"engine", "control", "learner"}]
-    return "--" + ".".join(names).replace("_", "-")
+    *records, name = path
+    named = [record for record in records if record not in {"engine", "control", "learner"}]
+    return "--" + ".".join([*named, name]).replace("_", "-")
 
 
 OTHERS = {
@@ -87,7 +89,13 @@ def words_for(path, value):
         stem, dot, name = flag.removeprefix("--").rpartition(".")
         return [flag if value else f"--{stem}{dot}no-{name}"]
     values = value if isinstance(value, tuple) else (value,)
-    return [flag, *(item.name if isinstance(item, Enum) else str(item) for item in values)]
+    return [flag, *map(word_for, values)]
+
+
+def word_for(value):
+    if isinstance(value, EngineKind):
+        return value.value
+    return value.name if isinstance(value, Enum) else str(value)
 
 
 def set_value(record, path, value):

@@ -13,6 +13,7 @@ from tamiyo.contracts import (
     AlphaSpeed,
     AlphaTarget,
     Blueprint,
+    ConfigError,
     CurveChoice,
     LifecycleConfig,
     LifecycleOp,
@@ -50,6 +51,7 @@ __all__ = [
     "make_member",
     "make_population",
     "make_worthy",
+    "refuse_engine",
     "wake",
 ]
 
@@ -179,6 +181,7 @@ def make_member(
     sink=None,
     data=None,
     config=TINY,
+    slots=SLOTS,
     **engine,
 ):
     """One environment of the tiny task that checks its own promises."""
@@ -186,7 +189,7 @@ def make_member(
     return Member(
         config,
         data or build_tiny_data(),
-        SLOTS,
+        slots,
         lambda: build_task_trainee(host(), config),
         engine=settings,
         run_seed=run_seed,
@@ -217,6 +220,12 @@ def make_population(environments, *, lifecycle=EAGER, host=build_tiny_host, sink
             for environment in environments
         ]
     )
+
+
+def refuse_engine(_members, _kind):
+    """Stand in for the choice of an engine where none can train the members."""
+    message = "engine must be sequential, got batched"
+    raise ConfigError(message)
 
 
 def germinate(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import torch
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from tyro.conf import arg
 
 from tamiyo.cli.flags import read_flags
@@ -61,22 +61,24 @@ def run(words: Sequence[str]) -> None:
     workers = arguments.workers if arguments.workers is not None else os.cpu_count() or 1
     console = Console(stderr=True)
     with Progress(
-        TextColumn("seeds"),
+        TextColumn("networks"),
         BarColumn(),
-        MofNCompleteColumn(),
+        TextColumn("{task.fields[done]}"),
         TimeRemainingColumn(),
         console=console,
         transient=True,
         disable=arguments.json or not console.is_terminal,
     ) as progress:
-        bar = progress.add_task("seeds", total=arguments.seeds)
+        bar = progress.add_task("networks", total=None, done="")
         comparison = compare_controllers(
             arguments.run,
             [name.strip() for name in arguments.controllers.split(",")],
             seeds=arguments.seeds,
             reference=arguments.reference,
             workers=workers,
-            on_seed=lambda done: progress.update(bar, completed=done),
+            on_progress=lambda done, total: progress.update(
+                bar, completed=done, total=total, done=f"{done:.1f}/{total}"
+            ),
         )
     if arguments.json:
         print(json.dumps(encode_record(comparison)))
@@ -96,6 +98,8 @@ def _describe(comparison: Comparison, metric: MetricView) -> str:
     ]
     if metric.point:
         lines.append(metric.point)
+    if comparison.engine is not None:
+        lines.append(f"engine: {comparison.engine.kind}, {comparison.engine.reason}")
     if comparison.grown is not None:
         lines.append(
             f"static-final and width family: built beside {comparison.grown}, seed by seed; "

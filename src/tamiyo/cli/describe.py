@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from itertools import groupby
 from operator import itemgetter
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final, get_args, get_type_hints
 
 from rich.console import Console
 from rich.table import Table
-from tyro.conf import Positional, arg
+from tyro.conf import EnumChoicesFromValues, Positional, arg
 
 from tamiyo.cli.flags import read_flags
 from tamiyo.contracts import (
@@ -152,6 +152,7 @@ def _walk(record: object, prefix: str) -> _Rows:
     rows: _Rows = []
     if not is_dataclass(record):
         return rows
+    hints = get_type_hints(type(record), include_extras=True)
     for item in fields(record):
         value = getattr(record, item.name)
         if is_dataclass(value):
@@ -159,6 +160,8 @@ def _walk(record: object, prefix: str) -> _Rows:
             rows += _walk(value, inner)
         else:
             flag = "--" + f"{prefix}{item.name}".replace("_", "-")
+            if EnumChoicesFromValues in get_args(hints[item.name]):
+                value = value.value  # the word its flag takes
             rows.append({"flag": flag, "default": value, "owner": type(record).__name__})
     return rows
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from tamiyo.engine.config import EngineConfig, GovernorConfig
+from tamiyo.engine.choosing import PopulationChoice, build_population
+from tamiyo.engine.config import EngineConfig, EngineKind, GovernorConfig
 from tamiyo.engine.counterfactual import (
     SplitResult,
     Validation,
@@ -28,6 +29,7 @@ from tamiyo.engine.work import WorkCounter
 
 __all__ = [
     "EngineConfig",
+    "EngineKind",
     "EpochMeter",
     "FinalResult",
     "FixedBatches",
@@ -38,6 +40,7 @@ __all__ = [
     "LoaderData",
     "Member",
     "Population",
+    "PopulationChoice",
     "SequentialPopulation",
     "SplitResult",
     "StepResult",
@@ -45,6 +48,7 @@ __all__ = [
     "TrainingResult",
     "Validation",
     "WorkCounter",
+    "build_population",
     "build_task_trainee",
     "choose_scale",
     "compute_paired_difference",

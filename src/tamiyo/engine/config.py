@@ -4,14 +4,25 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Final
+from enum import StrEnum
+from typing import Annotated, Final
+
+from tyro.conf import EnumChoicesFromValues
 
 from tamiyo.contracts import ConfigError, LifecycleConfig
 
-__all__ = ["EngineConfig", "GovernorConfig"]
+__all__ = ["EngineConfig", "EngineKind", "GovernorConfig"]
 
 _FEWEST_LOSSES: Final = 2
 """Losses a standard deviation needs."""
+
+
+class EngineKind(StrEnum):
+    """What trains the environments of a population."""
+
+    AUTO = "auto"
+    SEQUENTIAL = "sequential"
+    BATCHED = "batched"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +70,8 @@ class EngineConfig:
         seed_learning_rate_factor: Multiple of the task's learning rate for uncommitted seeds.
         max_parameters: Budget for all trainable parameters; ``None`` for no budget.
         check_invariants: Whether every step asserts Tamiyo's own promises (slower).
+        engine: What trains several networks: one after the other, all in one batch, or what suits
+            them.
     """
 
     lifecycle: LifecycleConfig = field(default_factory=LifecycleConfig)
@@ -66,13 +79,17 @@ class EngineConfig:
     seed_learning_rate_factor: float = 0.5
     max_parameters: int | None = None
     check_invariants: bool = False
+    engine: Annotated[EngineKind, EnumChoicesFromValues] = EngineKind.AUTO
 
     def __post_init__(self) -> None:
         """Refuse factors and budgets without a meaning.
 
         Raises:
-            ConfigError: If one is not positive.
+            ConfigError: If one is not positive, or there is no such engine.
         """
+        if self.engine not in set(EngineKind):
+            message = f"engine must be one of {', '.join(EngineKind)}, got {self.engine!r}"
+            raise ConfigError(message)
         if not 0 < self.seed_learning_rate_factor < math.inf:
             got = self.seed_learning_rate_factor
             message = f"seed_learning_rate_factor must be positive, got {got}"

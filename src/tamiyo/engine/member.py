@@ -39,6 +39,7 @@ from tamiyo.engine.optimizers import GrowingOptimizer
 from tamiyo.engine.work import WorkCounter
 from tamiyo.model import (
     Fossil,
+    SlotProbes,
     TamiyoModel,
     attach,
     call_host,
@@ -101,7 +102,7 @@ class Member:
     Args:
         config: The task.
         data: The task's data; only read, shared by all members.
-        slots: Slot id to module path, or paths alone.
+        slots: Slot id to module path, or paths alone, or the probes of an equal member's model.
         build: Builds the host and its optimizer; it may draw from the global generator, which
             stands for the member's own while it runs.
         engine: How to train.
@@ -127,7 +128,7 @@ class Member:
         self,
         config: TaskConfig,
         data: TrainingData,
-        slots: Mapping[str, str] | Sequence[str],
+        slots: Mapping[str, str] | Sequence[str] | SlotProbes,
         build: Callable[[], Trainee],
         *,
         engine: EngineConfig,

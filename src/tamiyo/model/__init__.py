@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 from tamiyo.model.alpha import AlphaSchedule, Weights
-from tamiyo.model.attaching import ModuleReport, call_host, describe_host, propose_slots
+from tamiyo.model.attaching import (
+    ModuleReport,
+    SlotProbes,
+    call_host,
+    describe_host,
+    propose_slots,
+)
 from tamiyo.model.blueprints import (
     BLUEPRINTS,
     BlueprintEntry,
@@ -46,6 +52,7 @@ __all__ = [
     "SeedMeasurement",
     "SeedModule",
     "Site",
+    "SlotProbes",
     "SlotShape",
     "SqueezeExcite",
     "StandIn",

@@ -22,7 +22,7 @@ from tamiyo.contracts import (
     find_refusal,
     sort_slot_ids,
 )
-from tamiyo.model.attaching import probe_slots
+from tamiyo.model.attaching import SlotProbes, probe_slots
 from tamiyo.model.commands import CommandOutcome, Growth
 from tamiyo.model.execution import build_execution
 from tamiyo.model.records import LifecycleRecorder
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from tamiyo.model.alpha import Weights
-    from tamiyo.model.attaching import SlotProbe
     from tamiyo.model.seed import SeedMeasurement
 
 __all__ = ["HOST_OWNER", "TamiyoModel", "attach", "count_trainable"]
@@ -43,7 +42,7 @@ HOST_OWNER: Final = "host"
 
 def attach(
     host: nn.Module,
-    slots: Mapping[str, str] | Sequence[str],
+    slots: Mapping[str, str] | Sequence[str] | SlotProbes,
     example: object,
     *,
     generator: torch.Generator | None = None,
@@ -61,7 +60,8 @@ def attach(
     Args:
         host: Any module; it stays as it is and keeps its parameters, names and mode.
         slots: Slot id (``r0c0`` ...) to the path of the module whose output the slot is; or paths
-            alone, which get the ids ``r0c0``, ``r0c1`` and so on in their order.
+            alone, which get the ids ``r0c0``, ``r0c1`` and so on in their order; or the ``probes``
+            of a model on a host of the same structure, which spares the trial passes.
         example: A batch for the host: a tuple or list for positional arguments, a mapping for
             keyword arguments, anything else is the single argument. Two samples or more show where
             the batch axis is, token ids that differ whether positions see later ones.
@@ -76,12 +76,16 @@ def attach(
         ConfigError: If the host is a model already, no module at all, holds no numbers to train,
             or alone exceeds the budget. Of this kind are ``SlotIdError``, for a malformed slot id
             or a path that names no module, and ``ShapeError``, for a host or a slot that cannot be
-            grown; the message says why and what can be done.
+            grown, or probes of another host; the message says why and what can be done.
     """
     if isinstance(host, TamiyoModel):
         message = "host must be a network without slots, got a TamiyoModel: detach it first"
         raise ConfigError(message)
-    probes = probe_slots(host, slots, example)
+    if isinstance(slots, SlotProbes):
+        probes = slots
+        probes.check(host, example)
+    else:
+        probes = probe_slots(host, slots, example)
     host_parameters = count_trainable(host)
     if max_parameters is not None and host_parameters > max_parameters:
         message = (
@@ -111,6 +115,7 @@ class TamiyoModel(nn.Module):
         seeds: Slot id to the module of its living seed.
         slots: Slot id to the slot, in the order of the slot head.
         execution: How the network is run.
+        probes: What was found about the slots before anything grew.
         host_parameters: Trainable parameters of the host before anything grew.
         epoch: The epoch the next command acts in, counted from 1.
     """
@@ -118,7 +123,7 @@ class TamiyoModel(nn.Module):
     def __init__(
         self,
         host: nn.Module,
-        probes: Mapping[str, SlotProbe],
+        probes: SlotProbes,
         *,
         config: LifecycleConfig,
         generator: torch.Generator,
@@ -129,28 +134,30 @@ class TamiyoModel(nn.Module):
         super().__init__()
         self.host = host
         self.seeds = nn.ModuleDict()
+        self.probes = probes
         self.host_parameters = count_trainable(host)
         self.epoch = 1
         self._config = config
         self._max_parameters = max_parameters
         self._sink = sink
         self._recorder = LifecycleRecorder(sink, environment)
+        found = probes.found
         self.slots = {
             slot_id: SeedSlot(
                 slot_id=slot_id,
-                path=probes[slot_id].path,
-                shape=probes[slot_id].shape,
+                path=found[slot_id].path,
+                shape=found[slot_id].shape,
                 config=config,
                 record=self._record_stage,
             )
-            for slot_id in sort_slot_ids(probes)
+            for slot_id in sort_slot_ids(found)
         }
-        self.execution = build_execution(host, self.slots, tuple(probes))
+        self.execution = build_execution(host, self.slots, tuple(found))
         self._growth = Growth(
             host,
             self.slots,
             self.seeds,
-            probes=probes,
+            probes=found,
             config=config,
             generator=generator,
             recorder=self._recorder,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from tamiyo.recipes.compare import (
+from tamiyo.recipes.comparison import (
     Comparison,
+    OnProgress,
     SeedResults,
     compare_controllers,
     compare_runs,
-    run_seed,
+    run_seeds,
 )
 from tamiyo.recipes.config import (
     RunConfig,
@@ -16,7 +17,13 @@ from tamiyo.recipes.config import (
     hash_config,
     is_debugging,
 )
-from tamiyo.recipes.episode import Episode, EpisodeResult, build_task_episode, compute_score
+from tamiyo.recipes.episode import (
+    Episode,
+    EpisodeOutcome,
+    EpisodeResult,
+    build_task_episode,
+    compute_score,
+)
 from tamiyo.recipes.evaluate import Evaluation, evaluate_network
 from tamiyo.recipes.grow_task import TaskResult, grow_task
 from tamiyo.recipes.learned import (
@@ -32,6 +39,7 @@ from tamiyo.recipes.learned import (
     train_controller,
 )
 from tamiyo.recipes.load import load_network
+from tamiyo.recipes.lockstep import EngineUse, Lockstep, build_task_lockstep
 from tamiyo.recipes.own import GrowResult, GrowSettings, grow
 from tamiyo.recipes.run_folder import RunFolder
 from tamiyo.recipes.statistics import Interval, compute_interquartile_mean, compute_paired_interval
@@ -40,12 +48,16 @@ from tamiyo.recipes.stopping import StopRequest
 __all__ = [
     "LEARNED",
     "Comparison",
+    "EngineUse",
     "Episode",
+    "EpisodeOutcome",
     "EpisodeResult",
     "Evaluation",
     "GrowResult",
     "GrowSettings",
     "Interval",
+    "Lockstep",
+    "OnProgress",
     "RunConfig",
     "RunFolder",
     "SeedResults",
@@ -56,6 +68,7 @@ __all__ = [
     "build_effective_task",
     "build_env",
     "build_task_episode",
+    "build_task_lockstep",
     "compare_controllers",
     "compare_runs",
     "compute_interquartile_mean",
@@ -73,6 +86,6 @@ __all__ = [
     "load_training",
     "play_baselines",
     "resume_training",
-    "run_seed",
+    "run_seeds",
     "train_controller",
 ]

@@ -1,4 +1,7 @@
-"""One episode: a controller grows one host, from its first epoch to the test split."""
+"""One episode: a controller grows one host, from its first epoch to the test split.
+
+What it does is here, when it does it in :mod:`tamiyo.recipes.lockstep`.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,6 @@ from typing import TYPE_CHECKING
 from tamiyo.contracts import (
     AdaptationCommand,
     EventSink,
-    HostReport,
     PairedDifference,
     RunFinished,
     RunStarted,
@@ -26,14 +28,15 @@ from tamiyo.controller import (
     build_controller,
     check_schedule,
 )
-from tamiyo.engine import Member, Trainee, build_task_trainee
+from tamiyo.engine import FinalResult, Member, StepResult, Trainee, build_task_trainee
+from tamiyo.model import Fossil, SlotProbes
 from tamiyo.recipes.config import RunConfig, hash_config, is_debugging
 from tamiyo.tasks import Task, TaskData, TrainingData, build_host
 
 if TYPE_CHECKING:
     from torch import nn
 
-__all__ = ["Episode", "EpisodeResult", "build_task_episode", "compute_score"]
+__all__ = ["Episode", "EpisodeOutcome", "EpisodeResult", "build_task_episode", "compute_score"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +64,19 @@ class EpisodeResult:
     contributions: Mapping[str, PairedDifference]
 
 
+@dataclass(frozen=True, kw_only=True)
+class EpisodeOutcome:
+    """How an episode ended.
+
+    Attributes:
+        result: What came out of it.
+        fossils: What was committed, in the order of the slots.
+    """
+
+    result: EpisodeResult
+    fossils: tuple[Fossil, ...]
+
+
 def compute_score(
     accuracy: float, *, parameters: int, host_parameters: int, rent_points: float
 ) -> float:
@@ -69,17 +85,22 @@ def compute_score(
 
 
 class Episode:
-    """Runs one controller on one host.
+    """One controller on one host; a :class:`Lockstep` runs it.
 
     Args:
         config: Everything that decides the run.
         task: What the host is trained for.
         data: The data.
-        slots: Slot id to module path, or paths alone.
+        slots: Slot id to module path, or paths alone, or the probes of an equal host's model.
         build: Builds the host and its optimizer.
         sink: Where events go.
         environment: Index of the environment; it decides every random draw with the run's seed.
         controller: Who decides; built from the configuration if not given.
+
+    Attributes:
+        config: Everything that decides the run.
+        task: What the host is trained for.
+        member: The host with all it owns.
 
     Raises:
         ConfigError: If the controller is unknown, its schedule does not fit the host, the host
@@ -91,15 +112,15 @@ class Episode:
         config: RunConfig,
         task: TaskConfig,
         data: TrainingData,
-        slots: Mapping[str, str] | Sequence[str],
+        slots: Mapping[str, str] | Sequence[str] | SlotProbes,
         build: Callable[[], Trainee],
         *,
         sink: EventSink,
         environment: int = 0,
         controller: Controller | None = None,
     ) -> None:
-        self._config = config
-        self._task = task
+        self.config = config
+        self.task = task
         self._sink = sink
         engine = config.engine
         if is_debugging():
@@ -120,90 +141,90 @@ class Episode:
             config.control,
             derive_seed(config.seed, environment, "controller"),
         )
+        self._last = self.member.describe_start()
         if isinstance(self._controller, ScheduleController):
             check_schedule(
                 self._controller.schedule,
-                self.member.model.report(),
+                self._last.host,
                 decision_epochs=task.decision_epochs,
             )
         self._tracker = SignalTracker(config.tracker, decision_epochs=task.decision_epochs)
 
-    def run(self, should_stop: Callable[[], bool] = lambda: False) -> EpisodeResult:
-        """Train to the last epoch, or until told to stop, and judge the committed network.
+    def begin(self, start: StepResult) -> None:
+        """Announce the run.
 
         Args:
-            should_stop: Asked after every epoch; true ends the episode there.
+            start: The untrained host.
         """
-        member, task = self.member, self._task
-        host = member.model.report()
-        self._announce(host)
-        self._tracker.update(member.initial)
-        interrupted = False
-        for epoch in range(1, task.max_epochs + 1):
-            if epoch == task.decision_epochs + 1:
-                member.begin_closing()
-            command = self._decide(host) if epoch <= task.decision_epochs else None
-            result = member.step(command)
-            host = result.host
-            self._tracker.update(result.measured)
-            if self._tracker.just_stabilized:
-                self._sink.emit(TamiyoInitiated(environment=member.environment, epoch=epoch))
-            if should_stop() and epoch < task.max_epochs:
-                interrupted = True
-                break
-        return self._finish(interrupted=interrupted)
-
-    def _announce(self, host: HostReport) -> None:
         self._sink.emit(
             RunStarted(
-                task=self._task.name,
-                metric=self._task.metric,
+                task=self.task.name,
+                metric=self.task.metric,
                 controller=self._controller.name,
-                seed=self._config.seed,
-                epochs=self._task.max_epochs,
-                config_hash=hash_config(self._config, self._task),
-                host=host,
-                initial=self.member.initial,
+                seed=self.config.seed,
+                epochs=self.task.max_epochs,
+                config_hash=hash_config(self.config, self.task),
+                host=start.host,
+                initial=start.measured,
             )
         )
+        self._take(start)
 
-    def _decide(self, host: HostReport) -> AdaptationCommand:
-        return self._controller.decide(self._tracker.peek(), host).to_command()
+    def decide(self, epoch: int) -> AdaptationCommand | None:
+        """Decide what to do in an epoch; ``None`` in the closing ones, where nothing is decided.
 
-    def _finish(self, *, interrupted: bool) -> EpisodeResult:
-        member = self.member
-        final = member.judge()
+        Args:
+            epoch: The epoch, counted from 1.
+        """
+        if epoch > self.task.decision_epochs:
+            return None
+        return self._controller.decide(self._tracker.peek(), self._last.host).to_command()
+
+    def observe(self, result: StepResult) -> None:
+        """Take in what an epoch gave."""
+        self._take(result)
+        if self._tracker.just_stabilized:
+            environment, epoch = result.host.environment, result.measured.epoch
+            self._sink.emit(TamiyoInitiated(environment=environment, epoch=epoch))
+
+    def finish(self, final: FinalResult, *, interrupted: bool) -> EpisodeOutcome:
+        """Record how the run ended.
+
+        Args:
+            final: How the committed network was judged.
+            interrupted: Whether it ended before its last epoch.
+        """
+        measured, host = self._last.measured, self._last.host
         score = None
         if final.test_accuracy is not None:
             score = compute_score(
                 final.test_accuracy,
                 parameters=final.parameters,
-                host_parameters=member.model.host_parameters,
-                rent_points=self._task.rent_points,
+                host_parameters=host.host_parameters,
+                rent_points=self.task.rent_points,
             )
-        self._sink.emit(
-            RunFinished(
-                environment=member.environment,
-                epochs=member.epochs_completed,
-                interrupted=interrupted,
-                control_accuracy=final.control_accuracy,
-                test_accuracy=final.test_accuracy,
-                score=score,
-                host_parameters=member.model.host_parameters,
-                parameters=final.parameters,
-                multiply_adds=member.work.total,
-                contributions=final.contributions,
-            )
-        )
-        return EpisodeResult(
+        result = EpisodeResult(
             score=score,
             test_accuracy=final.test_accuracy,
             control_accuracy=final.control_accuracy,
             parameters=final.parameters,
-            multiply_adds=member.work.total,
-            epochs=member.epochs_completed,
+            multiply_adds=measured.multiply_adds,
+            epochs=measured.epoch,
             contributions=final.contributions,
         )
+        self._sink.emit(
+            RunFinished(
+                environment=host.environment,
+                interrupted=interrupted,
+                host_parameters=host.host_parameters,
+                **vars(result),
+            )
+        )
+        return EpisodeOutcome(result=result, fossils=final.fossils)
+
+    def _take(self, result: StepResult) -> None:
+        self._last = result
+        self._tracker.update(result.measured)
 
 
 def build_task_episode(
@@ -213,6 +234,7 @@ def build_task_episode(
     *,
     sink: EventSink,
     build_network: Callable[[], nn.Module] | None = None,
+    probes: SlotProbes | None = None,
 ) -> Episode:
     """Build the episode of a run on a registered task.
 
@@ -222,6 +244,7 @@ def build_task_episode(
         data: Its data.
         sink: Where events go.
         build_network: Builds the host; the task's own if not given.
+        probes: What is known of the slots of an equal host; found out by trial passes if not given.
 
     Raises:
         ConfigError: As :class:`Episode` does.
@@ -231,4 +254,4 @@ def build_task_episode(
         network = build_host(task.host) if build_network is None else build_network()
         return build_task_trainee(network, task.config)
 
-    return Episode(config, task.config, data, task.slots, build, sink=sink)
+    return Episode(config, task.config, data, probes or task.slots, build, sink=sink)

@@ -12,6 +12,7 @@ from tamiyo.controller import WAIT_ONLY
 from tamiyo.model import save_export
 from tamiyo.recipes.config import RunConfig, build_effective_task, encode_config
 from tamiyo.recipes.episode import EpisodeResult, build_task_episode
+from tamiyo.recipes.lockstep import Lockstep
 from tamiyo.recipes.run_folder import RunFolder
 from tamiyo.recipes.twin import record_twin
 from tamiyo.tasks import TextData
@@ -70,7 +71,7 @@ def grow_task(
     task = build_effective_task(config)
     data = task.load_data()
     relay = FanOutSink() if sink is None else FanOutSink(sink)
-    episode = build_task_episode(config, task, data, sink=relay)
+    alone = Lockstep([build_task_episode(config, task, data, sink=relay)])
     folder = RunFolder(Path(out))
     described = encode_config(config, task.config)
     if isinstance(data, TextData):
@@ -78,12 +79,14 @@ def grow_task(
     folder.create(described, overwrite=overwrite)
     with JsonlSink(folder.events) as log:
         relay.add(log)
-        result = episode.run(should_stop)
+        with alone:
+            (outcome,) = alone.run(should_stop)
         if twin:
             waiting = replace(config, controller=WAIT_ONLY)
             record_twin(partial(build_task_episode, waiting, task, data), relay, should_stop)
     host = {"name": task.host.name, "arguments": dict(task.host.arguments)}
-    save_export(episode.member.model, folder.export, host=host)
-    folder.write_result(encode_record(result))
+    (member,) = alone.members
+    save_export(member.model, folder.export, host=host)
+    folder.write_result(encode_record(outcome.result))
     summary = summarize_run(read_events(folder.events).events)
-    return TaskResult(folder=folder, result=result, summary=summary)
+    return TaskResult(folder=folder, result=outcome.result, summary=summary)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from tamiyo.contracts import EpochCompleted, RunFinished, RunStarted, TwinTrained
+from tamiyo.recipes.lockstep import Lockstep
 from tamiyo.telemetry import MemorySink
 
 if TYPE_CHECKING:
@@ -35,7 +36,8 @@ def record_twin(build: BuildEpisode, sink: EventSink, should_stop: Callable[[], 
         return
     kept = MemorySink()
     episode = build(sink=kept)
-    result = episode.run(should_stop)
+    with Lockstep([episode]) as alone:
+        (outcome,) = alone.run(should_stop)
     if any(isinstance(event, RunFinished) and event.interrupted for event in kept.events):
         return
     course = [event for event in kept.events if isinstance(event, RunStarted | EpochCompleted)]
@@ -48,8 +50,8 @@ def record_twin(build: BuildEpisode, sink: EventSink, should_stop: Callable[[], 
                 ).control_accuracy
                 for event in course
             ),
-            test_accuracy=result.test_accuracy,
-            parameters=result.parameters,
-            multiply_adds=result.multiply_adds,
+            test_accuracy=outcome.result.test_accuracy,
+            parameters=outcome.result.parameters,
+            multiply_adds=outcome.result.multiply_adds,
         )
     )

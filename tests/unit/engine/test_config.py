@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from tamiyo.contracts import ConfigError
-from tamiyo.engine import EngineConfig, GovernorConfig
+from tamiyo.engine import EngineConfig, EngineKind, GovernorConfig
 
 
 @pytest.mark.parametrize("min_epochs", [1, 21])
@@ -32,3 +32,9 @@ def test_the_defaults_are_accepted():
 def test_a_spike_limit_that_is_no_positive_number_is_refused(name, limit):
     with pytest.raises(ConfigError, match=f"{name} must be positive, got {limit}"):
         GovernorConfig(**{name: limit})
+
+
+def test_an_engine_goes_by_its_word_and_an_unknown_one_is_refused():
+    assert EngineConfig(engine="batched").engine == EngineKind.BATCHED
+    with pytest.raises(ConfigError, match="one of auto, sequential, batched, got 'fast'"):
+        EngineConfig(engine="fast")

@@ -87,6 +87,25 @@ def test_another_run_or_environment_draws_other_numbers(other):
     assert not torch.equal(one.generators["data"].get_state(), two.generators["data"].get_state())
 
 
+def test_probes_of_another_member_change_no_byte(alone):
+    other = make_member(build_noisy_host)
+    sink = ListSink()
+    member = make_member(
+        build_noisy_host,
+        slots=other.model.probes,
+        environment=2,
+        sink=sink,
+        check_invariants=False,
+    )
+    steps = [member.step(command_of(2, epoch)) for epoch in range(8)]
+    assert_bit_equal(list(member.model.state_dict().values()), weights_of(alone[0], 0))
+    assert steps == [row[0] for row in alone[1]]
+    assert sink.events == alone[2].events
+    drawn = {name: g.get_state() for name, g in member.generators.items()}
+    expected = alone[0].members[0].generators
+    assert all(torch.equal(state, expected[name].get_state()) for name, state in drawn.items())
+
+
 def test_the_global_generators_are_untouched_by_a_whole_run():
     get_numpy_state = np.random.mtrand._rand.get_state
     before = torch.random.get_rng_state(), repr(get_numpy_state()), random.getstate()

@@ -16,7 +16,7 @@ from tamiyo.contracts import (
     UnknownNameError,
 )
 from tamiyo.engine import EngineConfig
-from tamiyo.recipes import RunConfig, build_task_episode, compute_score, hash_config
+from tamiyo.recipes import Lockstep, RunConfig, build_task_episode, compute_score, hash_config
 from tests.support.tasks import (
     TINY,
     ListSink,
@@ -35,6 +35,12 @@ def build(config=CONFIG, *, sink=None, task=TASK):
     return build_task_episode(config, task, data, sink=sink, build_network=build_tiny_host)
 
 
+def run(episode, should_stop=lambda: False):
+    with Lockstep([episode]) as alone:
+        (outcome,) = alone.run(should_stop)
+    return outcome.result
+
+
 def test_the_score_is_accuracy_minus_rent():
     score = compute_score(80.0, parameters=200, host_parameters=100, rent_points=3.0)
     assert score == pytest.approx(80 - 3 * math.log(2))
@@ -43,7 +49,7 @@ def test_the_score_is_accuracy_minus_rent():
 
 def test_a_run_announces_itself_decides_until_closing_and_is_judged():
     sink = ListSink()
-    result = build(sink=sink).run()
+    result = run(build(sink=sink))
     assert isinstance(sink.events[0], RunStarted)
     assert sink.events[0].config_hash == hash_config(CONFIG, TINY)
     decided = [event.epoch for event in sink.of(DecisionMade)]
@@ -57,24 +63,26 @@ def test_a_run_announces_itself_decides_until_closing_and_is_judged():
 
 def test_no_uncommitted_seed_is_in_the_result():
     episode = build()
-    result = episode.run()
-    stages = [slot.seed.stage.name for slot in episode.member.model.slots.values() if slot.seed]
-    assert set(stages) <= {"FOSSILIZED"}
-    assert len(result.contributions) == len(stages)
+    with Lockstep([episode]) as alone:
+        (outcome,) = alone.run()
+    seeds = [slot.seed for slot in episode.member.model.slots.values() if slot.seed]
+    assert {seed.stage.name for seed in seeds} <= {"FOSSILIZED"}
+    assert list(outcome.result.contributions) == [seed.seed_id for seed in seeds]
+    assert [fossil.seed_id for fossil in outcome.fossils] == [seed.seed_id for seed in seeds]
 
 
 def test_the_same_seed_gives_the_same_events_and_another_one_does_not():
     first, again, other = ListSink(), ListSink(), ListSink()
-    build(sink=first).run()
-    build(sink=again).run()
-    build(replace(CONFIG, seed=1), sink=other).run()
+    run(build(sink=first))
+    run(build(sink=again))
+    run(build(replace(CONFIG, seed=1), sink=other))
     assert first.events == again.events
     assert first.events != other.events
 
 
 def test_a_stop_ends_the_run_after_the_epoch():
     sink, asked = ListSink(), iter([False, False, True])
-    result = build(sink=sink).run(lambda: next(asked))
+    result = run(build(sink=sink), lambda: next(asked))
     assert result.epochs == len(sink.of(EpochCompleted)) == 3
     assert sink.events[-1].interrupted
 
@@ -82,14 +90,14 @@ def test_a_stop_ends_the_run_after_the_epoch():
 def test_a_stop_in_the_last_epoch_interrupts_nothing():
     sink = ListSink()
     episode = build(sink=sink)
-    result = episode.run(lambda: episode.member.epochs_completed == TINY.max_epochs)
+    result = run(episode, lambda: episode.member.epochs_completed == TINY.max_epochs)
     assert result.epochs == TINY.max_epochs
     assert not sink.events[-1].interrupted
 
 
 def test_stabilization_is_told_once():
     sink = ListSink()
-    build(replace(CONFIG, controller="wait-only"), sink=sink).run()
+    run(build(replace(CONFIG, controller="wait-only"), sink=sink))
     assert len(sink.of(TamiyoInitiated)) <= 1
 
 

@@ -6,9 +6,11 @@ from dataclasses import replace
 import pytest
 import torch
 
+import tamiyo.recipes.lockstep
 from tamiyo.contracts import ArtifactError, ConfigError, InvariantError, SlotIdError
 from tamiyo.model import detach
 from tamiyo.recipes import (
+    Lockstep,
     RunFolder,
     build_effective_task,
     build_task_episode,
@@ -16,7 +18,7 @@ from tamiyo.recipes import (
     load_network,
 )
 from tests.support.schedules import build_growing_config
-from tests.support.tasks import ListSink
+from tests.support.tasks import ListSink, refuse_engine
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +67,8 @@ def test_the_exported_network_computes_what_the_grown_one_does(tmp_path):
     task = build_effective_task(config)
     data = task.load_data()
     episode = build_task_episode(config, task, data, sink=ListSink())
-    episode.run()
+    with Lockstep([episode]) as alone:
+        alone.run()
     grown = grow_task(config, tmp_path / "run", twin=False)
     network = detach(episode.member.model).eval()
     with torch.no_grad():
@@ -113,6 +116,13 @@ def test_settings_that_are_refused_leave_nothing(tmp_path):
     config = build_growing_config(tmp_path, slots=("r5c5",))
     with pytest.raises(SlotIdError, match="r5c5"):
         grow_task(config, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_an_engine_that_cannot_train_the_network_leaves_nothing(tmp_path, monkeypatch):
+    monkeypatch.setattr(tamiyo.recipes.lockstep, "build_population", refuse_engine)
+    with pytest.raises(ConfigError, match="got batched"):
+        grow_task(build_growing_config(tmp_path), tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -13,17 +14,18 @@ from tamiyo.model.attaching.observing import observe
 from tamiyo.model.attaching.outputs import find_output_refusal
 from tamiyo.model.attaching.refusals import check_host, find_wrapper_refusal, name_slots
 from tamiyo.model.attaching.sequences import SequenceFlow, find_batch_refusals, measure_flows
+from tamiyo.model.attaching.structure import HostStructure, read_structure
 from tamiyo.model.attaching.trial import Trial
 from tamiyo.model.blueprints import SlotShape
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from torch import nn
 
     from tamiyo.model.attaching.observing import Observation
 
-__all__ = ["Finding", "SlotProbe", "examine", "probe_slots"]
+__all__ = ["Finding", "SlotProbe", "SlotProbes", "examine", "probe_slots"]
 
 _SEQUENCE_AXES: Final = 3
 _SWAPPED: Final = (
@@ -58,6 +60,40 @@ class SlotProbe:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SlotProbes:
+    """What was found about all slots of a host; it holds for every host of the same structure.
+
+    Attributes:
+        found: Slot id to what was found, in the order in which the pass met the slots.
+        structure: What the host looked like.
+    """
+
+    found: Mapping[str, SlotProbe]
+    structure: HostStructure
+
+    def check(self, host: nn.Module, example: object) -> None:
+        """Refuse another host than those that it holds for.
+
+        Args:
+            host: The host, examined without a pass.
+            example: A batch for it.
+
+        Raises:
+            ConfigError: If it is a host that no slots can be put into.
+            ShapeError: If its structure is another one, or it is wrapped or compiled.
+        """
+        check_host(host)
+        difference = self.structure.find_difference(read_structure(host, example))
+        if difference is not None:
+            message = (
+                "slots must have been probed in a host of the same structure, got another "
+                f"{difference}: give their paths instead"
+            )
+            raise ShapeError(message)
+        _check_wrappers(host, {slot_id: probe.path for slot_id, probe in self.found.items()})
+
+
+@dataclass(frozen=True, kw_only=True)
 class Finding:
     """What a module can be.
 
@@ -74,7 +110,7 @@ class Finding:
 
 def probe_slots(
     host: nn.Module, slots: Mapping[str, str] | Sequence[str], example: object
-) -> dict[str, SlotProbe]:
+) -> SlotProbes:
     """Examine the slots of a host with trial passes on copies of it; the host is not changed.
 
     Args:
@@ -82,20 +118,13 @@ def probe_slots(
         slots: Slot id to module path, or paths alone; see :func:`tamiyo.model.attach`.
         example: A batch for the host.
 
-    Returns:
-        Slot id to what was found, in the order in which the pass met the slots.
-
     Raises:
         ShapeError: If the host cannot be grown, does not take the example, or the output of a
             slot's module is nothing that seeds can work on and be trained behind.
     """
     check_host(host)
     named = name_slots(host, slots)
-    for slot_id, path in named.items():
-        refusal = find_wrapper_refusal(host, path)
-        if refusal is not None:
-            message = f"slot {slot_id} ({path!r}) {refusal}"
-            raise ShapeError(message)
+    _check_wrappers(host, named)
     first_names = {module: path for path, module in host.named_modules()}
     paths = {slot_id: first_names[host.get_submodule(path)] for slot_id, path in named.items()}
     trial = Trial(host, example)
@@ -107,7 +136,23 @@ def probe_slots(
             message = f"slot {slot_id} ({named[slot_id]!r}) {finding.refusal}"
             raise ShapeError(message)
         probes[finding.index] = (slot_id, finding.probe)
-    return {slot_id: probe for _, (slot_id, probe) in sorted(probes.items())}
+    return SlotProbes(
+        found={slot_id: probe for _, (slot_id, probe) in sorted(probes.items())},
+        structure=read_structure(host, example),
+    )
+
+
+def _check_wrappers(host: nn.Module, named: Mapping[str, str]) -> None:
+    """Refuse slots whose seeds would not be seen.
+
+    Raises:
+        ShapeError: If something on the way to one is no plain module.
+    """
+    for slot_id, path in named.items():
+        refusal = find_wrapper_refusal(host, path)
+        if refusal is not None:
+            message = f"slot {slot_id} ({path!r}) {refusal}"
+            raise ShapeError(message)
 
 
 def examine(trial: Trial, observation: Observation, paths: Sequence[str]) -> dict[str, Finding]:

@@ -24,7 +24,7 @@ from tamiyo.environment import (
 )
 from tamiyo.learning import Specs, check_specs, fit_policy, load_policy, play_episodes
 from tamiyo.observation import sample_uniform
-from tamiyo.recipes.compare import Comparison
+from tamiyo.recipes.comparison import Comparison
 from tamiyo.recipes.learned.config import SURROGATE, TINY, build_env, find_surrogate
 from tamiyo.recipes.learned.train import load_training
 from tamiyo.recipes.statistics import Interval, compute_paired_interval
@@ -304,6 +304,7 @@ def _compare(
         reference=reference,
         grown=LEARNED,
         seeds=tuple(range(first_seed, first_seed + len(base))),
+        engine=None,
         rows=tuple(rows),
         leads={name: _interval(learned, scores) for name, scores in others.items()},
     )

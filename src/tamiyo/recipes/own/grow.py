@@ -124,9 +124,10 @@ def grow(  # noqa: PLR0913  # one call with everything a training run consists o
     kept = MemorySink()
     relay = FanOutSink(kept)
     own = None if isinstance(controller, str) else controller
-    episode = run.begin(sink=relay, controller=own)
+    alone = run.begin(sink=relay, controller=own)
+    (member,) = alone.members
     with ExitStack() as stack:
-        stack.callback(episode.member.optimizer.release)
+        stack.callback(member.optimizer.release)
         stop = stack.enter_context(StopRequest(should_stop))
         folder = None if out is None else RunFolder(Path(out))
         if folder is not None:
@@ -136,10 +137,11 @@ def grow(  # noqa: PLR0913  # one call with everything a training run consists o
             relay.add(stack.enter_context(ProgressSink(Console())))
         if sink is not None:
             relay.add(sink)
-        result = episode.run(stop)
+        with alone:
+            (outcome,) = alone.run(stop)
         if folder is not None:
-            finish_growing(episode.member.model, result, kept).save(folder.export)
-            folder.write_result(encode_record(result))
+            finish_growing(member.model, outcome.result, kept).save(folder.export)
+            folder.write_result(encode_record(outcome.result))
         if twin:
             record_twin(run.begin_twin, relay, stop)
-    return finish_growing(episode.member.model, result, kept)
+    return finish_growing(member.model, outcome.result, kept)

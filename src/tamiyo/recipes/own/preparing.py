@@ -19,6 +19,7 @@ from tamiyo.engine import EngineConfig, LoaderData, Trainee, choose_scale, judge
 from tamiyo.model import attach, check_exportable, propose_slots
 from tamiyo.recipes.config import RunConfig, encode_config
 from tamiyo.recipes.episode import Episode
+from tamiyo.recipes.lockstep import Lockstep
 from tamiyo.tasks import build_objective
 
 if TYPE_CHECKING:
@@ -87,9 +88,13 @@ class OwnRun:
         """Return the effective configuration as plain JSON values."""
         return {**encode_config(self.config, self.task), "slots": encode_value(self.slots)}
 
-    def begin(self, *, sink: EventSink, controller: Controller | None) -> Episode:
-        """Build the episode, the controller too unless one is given."""
-        return Episode(
+    def begin(self, *, sink: EventSink, controller: Controller | None) -> Lockstep:
+        """Build the episode, which runs alone, and the controller unless one is given.
+
+        Raises:
+            ConfigError: As :class:`Episode` and :class:`Lockstep` do.
+        """
+        episode = Episode(
             self.config,
             self.task,
             self.data,
@@ -98,6 +103,11 @@ class OwnRun:
             sink=sink,
             controller=controller,
         )
+        try:
+            return Lockstep([episode])
+        except ConfigError:
+            episode.member.optimizer.release()
+            raise
 
     def begin_twin(self, *, sink: EventSink) -> Episode:
         """Build the episode of the twin.

@@ -7,10 +7,10 @@ import torch
 from torch import nn
 
 from tamiyo.contracts import ConfigError, ShapeError
-from tamiyo.model import Topology
+from tamiyo.model import Topology, attach
 from tamiyo.model.attaching import probe_slots
 from tests.support.awkward_hosts import Again, Called, Classifier, Decoder, draw, draw_ids
-from tests.support.hosts import SLOTS, Wrapped, build_batch, build_host
+from tests.support.hosts import SLOTS, Wrapped, build_batch, build_host, build_model
 
 
 class Noisy(nn.Module):
@@ -21,7 +21,7 @@ class Noisy(nn.Module):
 
 
 def probe(host, **paths):
-    return probe_slots(host, paths, build_batch()[0])
+    return probe_slots(host, paths, build_batch()[0]).found
 
 
 def test_slots_come_in_the_order_of_the_pass():
@@ -39,7 +39,7 @@ def test_slots_come_in_the_order_of_the_pass():
     ],
 )
 def test_the_shape_says_what_the_axes_mean(host, path, example, topology, per_sample):
-    shape = probe_slots(host, [path], example)["r0c0"].shape
+    shape = probe_slots(host, [path], example).found["r0c0"].shape
     assert (shape.topology, shape.per_sample) == (topology, per_sample)
     assert shape.is_causal == (topology == Topology.SEQUENCE)
 
@@ -61,7 +61,7 @@ def test_a_refusal_names_slot_and_path():
 )
 def test_seeds_live_beside_the_last_parameter_used_before_them(dtype, path, beside):
     host = build_host().to(dtype)
-    found = probe_slots(host, [path], build_batch()[0].to(dtype))["r0c0"]
+    found = probe_slots(host, [path], build_batch()[0].to(dtype)).found["r0c0"]
     assert (found.shape.dtype, found.beside) == (dtype, beside)
     assert found.locate(host) == (torch.device("cpu"), dtype)
     assert found.locate(host.to("meta").half()) == (torch.device("meta"), torch.float16)
@@ -74,7 +74,7 @@ def test_a_parameter_of_another_dtype_is_not_beside():
         widen=Called(lambda self, x: x.double()),
         head=nn.Linear(6, 3).double(),
     )
-    found = probe_slots(mixed, ["widen"], draw(2, 6))["r0c0"]
+    found = probe_slots(mixed, ["widen"], draw(2, 6)).found["r0c0"]
     assert found.beside is None
     assert found.locate(mixed) == (torch.device("cpu"), torch.float64)
 
@@ -107,3 +107,34 @@ def test_a_host_that_draws_leaves_the_global_generator_alone():
 def test_hosts_are_checked_before_anything_runs():
     with pytest.raises(ConfigError, match="must have parameters"):
         probe(nn.Sequential(Noisy()), r0c0="0")
+
+
+def test_probes_hold_for_a_host_of_the_same_structure_and_no_other():
+    example = build_batch()[0]
+    probes = probe_slots(build_host(), SLOTS, example)
+    probes.check(build_host().eval(), example)
+    with pytest.raises(ShapeError, match=r"same structure, got another parameter '0\.weight'"):
+        probes.check(build_host().double(), example)
+    with pytest.raises(ShapeError, match="got another example"):
+        probes.check(build_host(), example[:1])
+    with pytest.raises(ConfigError, match="got the class Linear"):
+        probes.check(nn.Linear, example)
+
+
+def test_probes_do_not_hold_for_compiled_code():
+    probes = probe_slots(build_host(), SLOTS, build_batch()[0])
+    compiled = build_host()
+    compiled[2].compile(backend="eager")
+    with pytest.raises(ShapeError, match=r"slot r0c0 \('2'\) must be a plain module"):
+        probes.check(compiled, build_batch()[0])
+
+
+def test_probes_of_another_model_spare_the_trial_passes():
+    passes, host, example = [], build_host(seed=2), build_batch()[0]
+    host[0].register_forward_hook(lambda *_: passes.append(1))
+    shared = attach(host, build_model().probes, example)
+    assert passes == []
+    alone = attach(host, SLOTS, example)
+    assert passes
+    assert shared.probes == alone.probes
+    assert shared.report() == alone.report()

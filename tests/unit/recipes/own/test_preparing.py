@@ -8,6 +8,7 @@ from torch import nn
 from torch.nn import functional as F
 from torch.optim.lr_scheduler import StepLR
 
+import tamiyo.recipes.lockstep
 from tamiyo.contracts import ConfigError, InvariantError, NullSink
 from tamiyo.engine import EngineConfig
 from tamiyo.recipes.own.preparing import (
@@ -20,7 +21,7 @@ from tamiyo.recipes.own.preparing import (
     describe_own_task,
     load_own_data,
 )
-from tests.support.tasks import SLOTS, build_tiny_data, build_tiny_host
+from tests.support.tasks import SLOTS, build_tiny_data, build_tiny_host, refuse_engine
 
 SGD = partial(torch.optim.SGD, lr=0.1)
 SETTINGS = GrowSettings(closing_epochs=2, engine=EngineConfig(max_parameters=400))
@@ -110,6 +111,17 @@ def test_slots_are_proposed_only_where_none_are_named():
 
 def test_the_configuration_names_the_slots():
     assert prepare().encode()["slots"] == SLOTS
+
+
+def test_a_refused_engine_leaves_the_optimizer_as_it_was(monkeypatch):
+    host = build_tiny_host()
+    optimizer = SGD(host.parameters())
+    run = prepare(build=partial(build_own_trainee, host, optimizer, None))
+    monkeypatch.setattr(tamiyo.recipes.lockstep, "build_population", refuse_engine)
+    with pytest.raises(ConfigError, match="got batched"):
+        run.begin(sink=NullSink(), controller=None)
+    assert not optimizer._optimizer_step_pre_hooks
+    assert optimizer.param_groups[0]["params"] == list(host.parameters())
 
 
 def test_a_twin_that_was_not_asked_for_cannot_begin():

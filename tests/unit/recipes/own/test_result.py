@@ -3,7 +3,7 @@ from __future__ import annotations
 import torch
 
 from tamiyo.model import detach
-from tamiyo.recipes import RunConfig, build_task_episode, load_network
+from tamiyo.recipes import Lockstep, RunConfig, build_task_episode, load_network
 from tamiyo.recipes.own.result import finish_growing
 from tamiyo.telemetry import MemorySink
 from tests.support.tasks import build_tiny_data, build_tiny_host, build_tiny_task
@@ -15,7 +15,9 @@ def finish(controller="wait-only"):
     episode = build_task_episode(
         config, build_tiny_task(), build_tiny_data(), sink=kept, build_network=build_tiny_host
     )
-    return finish_growing(episode.member.model, episode.run(), kept)
+    with Lockstep([episode]) as alone:
+        (outcome,) = alone.run()
+    return finish_growing(episode.member.model, outcome.result, kept)
 
 
 def test_the_network_is_the_committed_one_and_by_itself():
