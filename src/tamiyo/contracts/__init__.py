@@ -33,6 +33,7 @@ from tamiyo.contracts.errors import (
     StageError,
     TamiyoError,
     UnknownNameError,
+    WorkerError,
     check_at_least,
 )
 from tamiyo.contracts.events import (
@@ -192,6 +193,7 @@ __all__ = [
     "UpdateCompleted",
     "UpdateReport",
     "ValueReport",
+    "WorkerError",
     "build_action_spec",
     "check_at_least",
     "check_initial_loss",

@@ -25,8 +25,11 @@ from tamiyo.engine.optimizers import GrowingOptimizer
 from tamiyo.engine.population import Population, SequentialPopulation
 from tamiyo.engine.trainee import Trainee, build_task_trainee
 from tamiyo.engine.work import WorkCounter
+from tamiyo.engine.workers import ArrayField, Encoding, SharedArrays, WorkerPopulation
 
 __all__ = [
+    "ArrayField",
+    "Encoding",
     "EngineConfig",
     "EpochMeter",
     "FinalResult",
@@ -39,12 +42,14 @@ __all__ = [
     "Member",
     "Population",
     "SequentialPopulation",
+    "SharedArrays",
     "SplitResult",
     "StepResult",
     "Trainee",
     "TrainingResult",
     "Validation",
     "WorkCounter",
+    "WorkerPopulation",
     "build_task_trainee",
     "choose_scale",
     "compute_paired_difference",

@@ -16,6 +16,7 @@ from tamiyo.contracts import (
     StageError,
     TamiyoError,
     UnknownNameError,
+    WorkerError,
 )
 
 
@@ -27,7 +28,7 @@ def test_a_wrong_setting_is_a_value_error_of_ours(error):
     assert issubclass(error, ValueError)
 
 
-@pytest.mark.parametrize("error", [ArtifactError, ConfigError, InvariantError])
+@pytest.mark.parametrize("error", [ArtifactError, ConfigError, InvariantError, WorkerError])
 def test_every_error_can_be_caught_by_the_base(error):
     assert issubclass(error, TamiyoError)
 
