@@ -26,7 +26,6 @@ __all__ = [
     "command_of",
     "encode_losses",
     "list_actions",
-    "list_blocks",
     "list_commands",
     "make_assignment",
     "wait_until",
@@ -84,20 +83,18 @@ def build_shard(keys, sink):
 
 @dataclass(frozen=True)
 class Ailing:
-    """Builds populations in which one environment harms its process, so many times.
+    """Builds populations in which one environment harms its process.
 
     Attributes:
-        folder: Where it is counted how often.
-        where: The name of the call it happens in: build, step, begin_closing or judge.
-        epoch: For steps: which one, from 0.
-        times: How often.
+        folder: Where it is written down when that happened.
+        moments: In which calls, "build", "step 0", "step 1", ..., "begin_closing" or "judge".
+        times: How often in each.
         harm: "kill", "fail", "refuse" or "dawdle".
         environment: Which environment it lives beside.
     """
 
     folder: Path
-    where: str
-    epoch: int = 0
+    moments: tuple[str, ...]
     times: int = 1
     harm: str = "kill"
     environment: int = 3
@@ -105,15 +102,19 @@ class Ailing:
     def __call__(self, keys, sink):
         population = build_shard(keys, sink)
         if any(environment == self.environment for _, environment in keys):
-            self.act("build", 0)
+            self.act("build")
             return AilingPopulation(population, self)
         return population
 
-    def act(self, where, epoch):
-        done = len(list(self.folder.iterdir()))
-        if (where, epoch) != (self.where, self.epoch) or done >= self.times:
+    def count(self):
+        """How often it did harm."""
+        return len(list(self.folder.iterdir()))
+
+    def act(self, moment):
+        done = len(list(self.folder.glob(f"{moment}-*")))
+        if moment not in self.moments or done >= self.times:
             return
-        (self.folder / str(done)).touch()
+        (self.folder / f"{moment}-{done}").touch()
         if self.harm == "kill":
             os.kill(os.getpid(), signal.SIGKILL)
         if self.harm == "fail":
@@ -132,17 +133,17 @@ class AilingPopulation:
 
     def step(self, commands):
         results = self.population.step(commands)
-        self.ailing.act("step", self.epoch)
+        self.ailing.act(f"step {self.epoch}")
         self.epoch += 1
         return results
 
     def begin_closing(self):
         self.population.begin_closing()
-        self.ailing.act("begin_closing", 0)
+        self.ailing.act("begin_closing")
 
     def judge(self):
         judged = self.population.judge()
-        self.ailing.act("judge", 0)
+        self.ailing.act("judge")
         return judged
 
     def close(self):
@@ -196,11 +197,6 @@ def make_assignment(rows, *, build=build_shard, encoding=ENCODING, **settings):
     finally:
         actions.unlink()
         arrays.unlink()
-
-
-def list_blocks():
-    """Names of the shared memory on this machine."""
-    return {path.name for path in Path("/dev/shm").glob("psm_*")}
 
 
 def wait_until(is_true, seconds=20.0):

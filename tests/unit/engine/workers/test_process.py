@@ -69,7 +69,7 @@ def test_history_is_repeated_in_silence():
 
 
 def test_a_refusal_is_an_answer_with_its_traceback(tmp_path):
-    build = Ailing(tmp_path, "step", harm="refuse")
+    build = Ailing(tmp_path, ("step 0",), harm="refuse")
     pipe = run(
         Request(order=BEGIN), Request(order=order_step(0)), Request(order=BEGIN), build=build
     )
@@ -82,7 +82,7 @@ def test_a_refusal_is_an_answer_with_its_traceback(tmp_path):
 
 def test_any_other_error_ends_the_process_after_its_last_words(tmp_path):
     pipe = Pipe(Request(order=BEGIN), Request(order=order_step(0)), Request(order=BEGIN))
-    build = Ailing(tmp_path, "step", harm="fail")
+    build = Ailing(tmp_path, ("step 0",), harm="fail")
     with (
         make_assignment(range(2), build=build) as assignment,
         pytest.raises(RuntimeError, match="on fire"),

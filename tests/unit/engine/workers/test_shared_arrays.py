@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tamiyo.engine.workers.shared_arrays import ArrayField, SharedArrays
-from tests.support.shards import list_blocks
+from tests.support.shards import wait_until
 
 FIELDS = (
     ArrayField(name="mask", shape=(3, 5), dtype="bool"),
@@ -52,12 +52,12 @@ def test_what_was_pickled_looks_at_the_same_memory(shared):
         assert not np.may_share_memory(view, other.views[name])
 
 
-def test_unlinking_removes_the_block_once_and_can_be_repeated():
+def test_unlinking_removes_the_block_once_and_can_be_repeated(blocks):
     arrays = SharedArrays.create(FIELDS, rows=1)
-    assert arrays.name in list_blocks()
+    assert blocks.list_left() == [arrays.name]
     arrays.unlink()
     arrays.unlink()
-    assert arrays.name not in list_blocks()
+    assert blocks.list_left() == []
 
 
 def test_an_array_that_is_still_held_keeps_its_numbers():
@@ -75,11 +75,13 @@ def test_no_fields_are_no_problem():
     arrays.unlink()
 
 
-def test_a_process_that_forgets_to_unlink_leaves_nothing_behind():
+def test_a_process_that_forgets_to_unlink_leaves_nothing_behind(blocks):
     code = (
         "from tests.support.shards import ENCODING;"
         "from tamiyo.engine import SharedArrays;"
         "print(SharedArrays.create(ENCODING.fields, rows=2).name)"
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert run.stdout.strip() not in list_blocks()
+    blocks.names.append(run.stdout.strip())
+    assert blocks.names[0].startswith("psm_")
+    wait_until(lambda: blocks.list_left() == [])
