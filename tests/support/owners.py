@@ -15,6 +15,11 @@ __all__ = ["run_owner"]
 KEYS = [(0, 3), (0, 4)]
 
 
+def say(*words):
+    sys.stdout.write(" ".join(map(str, words)) + "\n")
+    sys.stdout.flush()
+
+
 def run_owner(folder, kind):
     """Train while a worker dawdles; says which processes and memory there are, and how it ended.
 
@@ -27,11 +32,11 @@ def run_owner(folder, kind):
         signal.signal(signal.SIGINT, lambda *_: is_interrupted.append(True))
     build = Ailing(Path(folder), ("step 1",), harm="dawdle")
     with WorkerPopulation(build, KEYS, workers=2, encoding=ENCODING) as population:
-        print(*population.process_ids, *population._crew.block_names, flush=True)
+        say(*population.process_ids, *population._crew.block_names)
         steps = [population.step(list_commands(KEYS, epoch)) for epoch in range(2)]
     alone = build_shard(KEYS, ListSink())
     is_equal = steps == [alone.step(list_commands(KEYS, epoch)) for epoch in range(2)]
-    print(is_interrupted == [True], is_equal, flush=True)
+    say(is_interrupted == [True], is_equal)
 
 
 if __name__ == "__main__":
