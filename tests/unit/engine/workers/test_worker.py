@@ -9,7 +9,7 @@ import pytest
 
 from tamiyo.contracts import WorkerError
 from tamiyo.engine.workers.messages import Begin, BeginClosing, Judge, Step
-from tamiyo.engine.workers.worker import Worker
+from tamiyo.engine.workers.worker import Worker, _holding_interrupts
 from tests.support.shards import (
     Ailing,
     build_shard,
@@ -128,3 +128,25 @@ def test_a_dismissed_worker_ends(tmp_path):
         worker.dismiss(at_once=True)
         worker.join()
         assert len(active_children()) == before - 1
+
+
+@pytest.fixture
+def interrupts():
+    received = []
+    before = signal.signal(signal.SIGINT, lambda *_: received.append(True))
+    yield received
+    signal.signal(signal.SIGINT, before)
+
+
+def test_interrupts_are_held_and_not_lost(interrupts):
+    with _holding_interrupts():
+        os.kill(os.getpid(), signal.SIGINT)
+        assert interrupts == []
+    assert interrupts == [True]
+
+
+def test_interrupts_come_through_where_they_cannot_be_held(interrupts, monkeypatch):
+    monkeypatch.delattr(signal, "pthread_sigmask")
+    with _holding_interrupts():
+        os.kill(os.getpid(), signal.SIGINT)
+        assert interrupts == [True]
