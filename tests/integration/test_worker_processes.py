@@ -27,7 +27,7 @@ class Owner:
         self.workers, self.blocks = [], []
         for word in self.process.stdout.readline().split():
             (self.workers if word.isdigit() else self.blocks).append(word)
-        wait_until(lambda: any(folder.iterdir()), seconds=60)
+        wait_until(lambda: any(folder.iterdir()))
 
     def has_left_nothing(self):
         paths = [Path("/proc") / process_id for process_id in self.workers]
@@ -56,5 +56,5 @@ def test_workers_and_memory_do_not_outlive_an_owner_that_was_killed(tmp_path):
     owner = Owner(tmp_path, "patient")
     os.kill(owner.process.pid, signal.SIGKILL)
     owner.process.wait()
-    wait_until(owner.has_left_nothing, seconds=60)
+    wait_until(owner.has_left_nothing)
     owner.process.communicate()

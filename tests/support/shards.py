@@ -199,7 +199,7 @@ def make_assignment(rows, *, build=build_shard, encoding=ENCODING, **settings):
         arrays.unlink()
 
 
-def wait_until(is_true, seconds=20.0):
+def wait_until(is_true, seconds=120.0):
     """Ask again and again."""
     end = time.monotonic() + seconds
     while not is_true():

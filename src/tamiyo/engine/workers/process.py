@@ -41,7 +41,7 @@ def _answer_all(connection: Connection, shard: Shard) -> None:
     while True:
         try:
             request = connection.recv()
-        except (EOFError, ConnectionError):
+        except (EOFError, OSError):
             break
         if not _send(connection, _answer(shard, request)):
             break
