@@ -19,6 +19,7 @@ __all__ = [
     "StageError",
     "TamiyoError",
     "UnknownNameError",
+    "WorkerError",
     "check_at_least",
     "check_at_most",
     "check_choices",
@@ -73,6 +74,10 @@ class ArtifactError(TamiyoError):
 
 class InvariantError(TamiyoError, AssertionError):
     """One of Tamiyo's own promises does not hold: a bug, found by the debug checks."""
+
+
+class WorkerError(TamiyoError, RuntimeError):
+    """Worker processes cannot go on: one is lost again and again, or their episode is over."""
 
 
 def check_at_least(record: object, smallest: Mapping[str, float]) -> None:

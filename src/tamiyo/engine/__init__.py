@@ -26,8 +26,11 @@ from tamiyo.engine.optimizers import GrowingOptimizer
 from tamiyo.engine.population import Population, SequentialPopulation
 from tamiyo.engine.trainee import Trainee, build_task_trainee
 from tamiyo.engine.work import WorkCounter
+from tamiyo.engine.workers import ArrayField, Encoding, SharedArrays, WorkerPopulation
 
 __all__ = [
+    "ArrayField",
+    "Encoding",
     "EngineConfig",
     "EngineKind",
     "EpochMeter",
@@ -42,12 +45,14 @@ __all__ = [
     "Population",
     "PopulationChoice",
     "SequentialPopulation",
+    "SharedArrays",
     "SplitResult",
     "StepResult",
     "Trainee",
     "TrainingResult",
     "Validation",
     "WorkCounter",
+    "WorkerPopulation",
     "build_population",
     "build_task_trainee",
     "choose_scale",

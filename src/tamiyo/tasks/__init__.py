@@ -27,7 +27,9 @@ from tamiyo.tasks.digits import (
     split_digits_indices,
 )
 from tamiyo.tasks.hosts import (
+    CausalAttention,
     HostRecipe,
+    LearnedPositions,
     build_cnn,
     build_gpt,
     build_host,
@@ -66,9 +68,11 @@ __all__ = [
     "CalibrationRow",
     "CanvasConfig",
     "CanvasData",
+    "CausalAttention",
     "DigitsIndices",
     "HostRecipe",
     "Judgement",
+    "LearnedPositions",
     "Objective",
     "Qualification",
     "ShuffledData",

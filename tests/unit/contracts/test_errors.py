@@ -18,6 +18,7 @@ from tamiyo.contracts import (
     StageError,
     TamiyoError,
     UnknownNameError,
+    WorkerError,
     check_at_least,
     check_at_most,
     check_choices,
@@ -32,7 +33,7 @@ def test_a_wrong_setting_is_a_value_error_of_ours(error):
     assert issubclass(error, ValueError)
 
 
-@pytest.mark.parametrize("error", [ArtifactError, ConfigError, InvariantError])
+@pytest.mark.parametrize("error", [ArtifactError, ConfigError, InvariantError, WorkerError])
 def test_every_error_can_be_caught_by_the_base(error):
     assert issubclass(error, TamiyoError)
 

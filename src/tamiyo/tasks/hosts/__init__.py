@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tamiyo.tasks.hosts.cnn import build_cnn
-from tamiyo.tasks.hosts.gpt import build_gpt
+from tamiyo.tasks.hosts.gpt import CausalAttention, LearnedPositions, build_gpt
 from tamiyo.tasks.hosts.mlp import build_mlp
 from tamiyo.tasks.hosts.recipes import (
     HostRecipe,
@@ -14,7 +14,9 @@ from tamiyo.tasks.hosts.recipes import (
 )
 
 __all__ = [
+    "CausalAttention",
     "HostRecipe",
+    "LearnedPositions",
     "build_cnn",
     "build_gpt",
     "build_host",

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from tamiyo.contracts import ConfigError
 
-__all__ = ["build_gpt"]
+__all__ = ["CausalAttention", "LearnedPositions", "build_gpt"]
 
 _EMBEDDING_STD = 0.1
 _LOGITS_STD = 0.1
@@ -74,19 +74,27 @@ def _build_head(width: int, vocabulary: int) -> nn.Linear:
     return head
 
 
+class LearnedPositions(nn.Embedding):
+    """A table of positions that adds itself to the features of a sequence, [B, T, D]."""
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Add to each position its own row."""
+        return features + self.weight[: features.shape[1]]
+
+
 class _Embedding(nn.Module):
     """Symbol plus position."""
 
     def __init__(self, width: int, *, context: int, vocabulary: int) -> None:
         super().__init__()
         self.symbols = nn.Embedding(vocabulary, width)
-        self.positions = nn.Embedding(context, width)
+        self.positions = LearnedPositions(context, width)
         for embedding in (self.symbols, self.positions):
             nn.init.normal_(embedding.weight, std=_EMBEDDING_STD)
 
     def forward(self, symbols: Tensor) -> Tensor:
-        embedded: Tensor = self.symbols(symbols)  # [B, T, D]
-        return embedded + self.positions.weight[: symbols.shape[1]]
+        embedded: Tensor = self.positions(self.symbols(symbols))  # [B, T, D]
+        return embedded
 
 
 class _Block(nn.Module):
@@ -94,7 +102,7 @@ class _Block(nn.Module):
 
     def __init__(self, width: int, *, heads: int) -> None:
         super().__init__()
-        self.attention = nn.Sequential(nn.LayerNorm(width), _CausalAttention(width, heads=heads))
+        self.attention = nn.Sequential(nn.LayerNorm(width), CausalAttention(width, heads=heads))
         self.mlp = nn.Sequential(
             nn.LayerNorm(width),
             nn.Linear(width, _MLP_EXPANSION * width),
@@ -108,7 +116,7 @@ class _Block(nn.Module):
         return added
 
 
-class _CausalAttention(nn.Module):
+class CausalAttention(nn.Module):
     """Multi-head attention to the position itself and those before it.
 
     It is spelled out in matrix products: PyTorch counts no work in its fused kernel on the CPU.

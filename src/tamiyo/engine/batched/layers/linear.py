@@ -13,6 +13,8 @@ from tamiyo.engine.batched.layers.registry import batches
 if TYPE_CHECKING:
     from tamiyo.engine.batched.layers.registry import Rows
 
+from tamiyo.tasks import LearnedPositions
+
 __all__: list[str] = []
 
 
@@ -40,3 +42,10 @@ def _embedding(layer: nn.Embedding, rows: Rows, symbols: Tensor) -> Tensor:
         is_padding = (apart == layer.padding_idx).unsqueeze(-1)
         found = torch.where(is_padding, found.detach(), found)
     return found.flatten(0, 1)
+
+
+@batches(LearnedPositions)
+def _learned_positions(_layer: LearnedPositions, rows: Rows, features: Tensor) -> Tensor:
+    apart = features.unflatten(0, (rows.count, -1))
+    placed = apart + rows["weight"][:, None, : features.shape[1]]
+    return placed.flatten(0, 1)
