@@ -28,11 +28,12 @@ if TYPE_CHECKING:
 
 __all__ = ["Geometry", "Lowering", "choose_lowering", "convolve"]
 
-_DENSE_PIXELS: Final = 64
-_DENSE_NUMBERS: Final = 16_384
+_DENSE_PIXELS: Final = 16
+_DENSE_NUMBERS: Final = 512
 _GROUPED_CHANNELS: Final = 16
 _GROUPED_PIXELS: Final = 5
-_BLOCK_NUMBERS: Final = 1 << 20
+_MOST_NUMBERS: Final = 1 << 24
+"""Numbers of columns that are held at once, 64 MiB of them."""
 
 
 class Lowering(StrEnum):
@@ -102,13 +103,13 @@ class Geometry:
         return self.dilation[axis] * (self.kernel[axis] - 1) + 1
 
 
-def choose_lowering(geometry: Geometry) -> Lowering:
+def choose_lowering(geometry: Geometry, samples: int) -> Lowering:
     """Choose how to compute a convolution, from its shape alone."""
     if geometry.is_pointwise:
         return Lowering.POINTWISE
     (height, width), (high, wide) = geometry.size, geometry.output_size
     matrix = geometry.inputs * height * width * geometry.outputs * high * wide
-    if height * width <= _DENSE_PIXELS and matrix <= _DENSE_NUMBERS:
+    if height * width <= _DENSE_PIXELS and matrix <= _DENSE_NUMBERS * samples:
         return Lowering.DENSE
     is_wide = min(geometry.inputs, geometry.outputs) >= _GROUPED_CHANNELS
     return Lowering.GROUPED if is_wide and height * width >= _GROUPED_PIXELS else Lowering.COLUMNS
@@ -133,7 +134,7 @@ def _conv2d(layer: nn.Conv2d, rows: Rows, maps: Tensor) -> Tensor:
         padding=layer.padding,  # type: ignore[arg-type]
         dilation=layer.dilation,  # type: ignore[arg-type]
     )
-    outputs = convolve(maps, weight, geometry, choose_lowering(geometry))
+    outputs = convolve(maps, weight, geometry, choose_lowering(geometry, maps.shape[-1]))
     if groups > 1:
         outputs = outputs.unflatten(0, (rows.count, groups)).flatten(1, 2)
     return outputs if layer.bias is None else outputs.add_(per_channel(rows["bias"]))
@@ -252,49 +253,68 @@ def _find_places(geometry: Geometry, device: torch.device) -> _Places:
 
 
 class _ColumnConvolution(torch.autograd.Function):
-    """Patches as columns [C h w, H' W' B], a block of networks at a time; made again backward."""
+    """Patches as columns [C h w, H' W' B]; where they are many, a block of networks at a time."""
 
     @staticmethod
-    def forward(ctx: Any, maps: Tensor, weight: Tensor, geometry: Geometry) -> Tensor:  # type: ignore[override]  # noqa: ANN401
+    def forward(ctx: Any, maps: Tensor, weight: Tensor, geometry: Geometry) -> Tensor:  # noqa: ANN401  # torch gives it no type
         """Return the convolution, [R, O, H' W' B]."""
         high, wide = geometry.output_size
         outputs = maps.new_empty(len(maps), geometry.outputs, high * wide * maps.shape[-1])
-        for block, columns in _blocks(maps, geometry):
-            _fill_columns(columns, maps[block], geometry)
+        blocks = _list_blocks(maps, geometry)
+        columns = maps.new_empty(0)
+        for block in blocks:
+            columns = _lay_out(maps[block], geometry)
             torch.bmm(weight[block].flatten(2), _flatten(columns), out=outputs[block])
-        ctx.save_for_backward(maps, weight)
+        kept = columns if len(blocks) == 1 else maps.new_empty(0)
+        ctx.save_for_backward(maps, weight, kept)
         ctx.geometry = geometry
         return outputs
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None, None]:  # type: ignore[override]  # noqa: ANN401
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor, None]:  # noqa: ANN401  # as above
         """Return the gradients of maps and weight."""
-        maps, weight = ctx.saved_tensors
-        geometry = ctx.geometry
+        maps, weight, kept = ctx.saved_tensors
         of_maps = torch.zeros_like(maps) if ctx.needs_input_grad[0] else None
         of_weight = weight.new_empty(weight.shape)
-        for block, columns in _blocks(maps, geometry):
-            _fill_columns(columns, maps[block], geometry)
+        for block in _list_blocks(maps, ctx.geometry):
+            columns = kept if len(kept) else _lay_out(maps[block], ctx.geometry)
             of_block = of_weight[block].flatten(2)
             torch.bmm(gradient[block], _flatten(columns).transpose(1, 2), out=of_block)
             if of_maps is not None:
                 products = torch.bmm(weight[block].flatten(2).transpose(1, 2), gradient[block])
-                _add_columns(of_maps[block], products.view_as(columns), geometry)
+                _add_up(of_maps[block], products.view_as(columns), ctx.geometry)
         return of_maps, of_weight, None
 
 
-def _blocks(maps: Tensor, geometry: Geometry) -> Iterator[tuple[slice, Tensor]]:
-    """Yield blocks of networks, each with the same piece of memory for its columns."""
+def _list_blocks(maps: Tensor, geometry: Geometry) -> list[slice]:
+    """List blocks of networks whose columns are few enough to be held at once."""
     (height, width), (high, wide) = geometry.kernel, geometry.output_size
-    networks, samples = len(maps), maps.shape[-1]
-    shape = (geometry.inputs, height, width, high, wide, samples)
-    numbers = geometry.inputs * height * width * high * wide * samples
-    length = max(1, min(networks, _BLOCK_NUMBERS // numbers))
-    # Where no tap reaches the map stays zero in every block.
-    memory = maps.new_zeros(length, *shape)
-    for begin in range(0, networks, length):
-        block = slice(begin, min(begin + length, networks))
-        yield block, memory[: block.stop - block.start]
+    numbers = geometry.inputs * height * width * high * wide * maps.shape[-1]
+    length = max(1, _MOST_NUMBERS // numbers)
+    return [slice(begin, begin + length) for begin in range(0, len(maps), length)]
+
+
+def _lay_out(maps: Tensor, geometry: Geometry) -> Tensor:
+    """Lay patches out as columns [R, C, h, w, H', W', B], zero where they reach past the map."""
+    shape = (*geometry.kernel, *geometry.output_size)
+    columns = maps.new_empty(*maps.shape[:2], *shape, maps.shape[-1])
+    met = {tap: (read, write) for tap, read, write in geometry.taps()}
+    for row, column in product(range(shape[0]), range(shape[1])):
+        patch = columns[:, :, row, column]
+        if (row, column) not in met:
+            patch.zero_()
+            continue
+        read, (down, right) = met[row, column]
+        patch[:, :, down, right] = maps[:, :, read[0], read[1]]
+        for border in (
+            patch[:, :, : down.start],
+            patch[:, :, down.stop :],
+            patch[:, :, down, : right.start],
+            patch[:, :, down, right.stop :],
+        ):
+            if border.numel():
+                border.zero_()
+    return columns
 
 
 def _flatten(columns: Tensor) -> Tensor:
@@ -302,11 +322,7 @@ def _flatten(columns: Tensor) -> Tensor:
     return columns.flatten(4).flatten(1, 3)
 
 
-def _fill_columns(columns: Tensor, maps: Tensor, geometry: Geometry) -> None:
-    for (row, column), read, write in geometry.taps():
-        columns[:, :, row, column, write[0], write[1]] = maps[:, :, read[0], read[1]]
-
-
-def _add_columns(maps: Tensor, columns: Tensor, geometry: Geometry) -> None:
+def _add_up(maps: Tensor, columns: Tensor, geometry: Geometry) -> None:
+    """Add every patch to the pixels it was taken from."""
     for (row, column), read, write in geometry.taps():
         maps[:, :, read[0], read[1]] += columns[:, :, row, column, write[0], write[1]]
