@@ -33,7 +33,7 @@ __all__ = ["PopulationChoice", "build_population", "find_obstacle"]
 _FEWEST_MEMBERS: Final = 4
 """Environments from which on one network for all pays for every small host that was measured."""
 
-_MOST_MULTIPLY_ADDS: Final = 100_000_000
+_MOST_MULTIPLY_ADDS: Final = 60_000_000
 """Multiply-adds of a step from which on a host is busy with arithmetic, which batching spares not."""
 
 _TRIAL_SAMPLES: Final = 4

@@ -60,7 +60,9 @@ class StackedNetwork:
         self.seeds = {slot_id: SlotSeeds(slot_id, device) for slot_id in self.order}
         names = map_names(self._host)
         self._sites = {
-            slot_id: Site(self._host, names[find_stacked_path(self._host, first.slots[slot_id].path)])
+            slot_id: Site(
+                self._host, names[find_stacked_path(self._host, first.slots[slot_id].path)]
+            )
             for slot_id in self.order
         }
         self._slots = {slot.path: slot_id for slot_id, slot in first.slots.items()}

@@ -186,7 +186,9 @@ def _update_sgd(settings: Mapping[str, Any], group: _RowGroup) -> None:
     )
 
 
-_UPDATES: Final[Mapping[type[torch.optim.Optimizer], tuple[Callable[..., None], tuple[str, ...]]]] = {
+_UPDATES: Final[
+    Mapping[type[torch.optim.Optimizer], tuple[Callable[..., None], tuple[str, ...]]]
+] = {
     torch.optim.Adam: (_update_adam, ("mean", "square")),
     torch.optim.AdamW: (_update_adam, ("mean", "square")),
     torch.optim.SGD: (_update_sgd, ("velocity",)),

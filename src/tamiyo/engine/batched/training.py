@@ -67,9 +67,7 @@ class _Epoch:
         self._costs: list[float | None] = []
         self._objective = members[0].data.objective
         self._blends = network.plan()
-        self._plans = [
-            optimizer.plan(bank, terms) for bank, terms in _plan_terms(network, members)
-        ]
+        self._plans = [optimizer.plan(bank, terms) for bank, terms in _plan_terms(network, members)]
         self._incubating = _find_incubating(network, members)
         self._losses: Tensor | float = 0.0
         self._values: Tensor | float = 0.0

@@ -290,7 +290,9 @@ class _ColumnConvolution(torch.autograd.Function):
         of_maps = torch.empty_like(maps) if ctx.needs_input_grad[0] else None
         of_matrix = matrix.new_empty(matrix.shape)
         for block in _list_blocks(maps, ctx.geometry):
-            columns = kept if len(kept) else _lay_out(maps[block], ctx.geometry, rows=matrix.shape[2])
+            columns = (
+                kept if len(kept) else _lay_out(maps[block], ctx.geometry, rows=matrix.shape[2])
+            )
             torch.bmm(gradient[block], columns.transpose(1, 2), out=of_matrix[block])
             if of_maps is not None:
                 products = torch.bmm(matrix[block].transpose(1, 2), gradient[block])
@@ -332,9 +334,7 @@ def _add_up(columns: Tensor, shape: torch.Size, geometry: Geometry) -> Tensor:
     """Add every patch to the pixels it was taken from; returns maps [R, *shape]."""
     (down, right), (height, width) = geometry.padding, geometry.kernel
     channels, high, wide, samples = shape
-    padded = columns.new_zeros(
-        len(columns), channels, high + 2 * down, wide + 2 * right, samples
-    )
+    padded = columns.new_zeros(len(columns), channels, high + 2 * down, wide + 2 * right, samples)
     places = _view_patches(padded, geometry)  # [R, C, h, w, H', W', B]
     used = places[0].numel() // columns.shape[2]
     patches = columns[:, :used].view(places.shape)
