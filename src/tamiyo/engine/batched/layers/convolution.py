@@ -9,11 +9,11 @@ never on the number of networks: a network's numbers must not depend on what sta
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 from itertools import product
+from math import prod
 from typing import TYPE_CHECKING, Any, Final
 
 import torch
@@ -24,6 +24,8 @@ from tamiyo.engine.batched.layers.normalization import per_channel
 from tamiyo.engine.batched.layers.registry import Layout, batches
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tamiyo.engine.batched.layers.registry import Rows
 
 __all__ = ["Geometry", "Lowering", "choose_lowering", "convolve"]
@@ -128,11 +130,11 @@ def _conv2d(layer: nn.Conv2d, rows: Rows, maps: Tensor) -> Tensor:
     geometry = Geometry(
         inputs=layer.in_channels // groups,
         outputs=layer.out_channels // groups,
-        size=tuple(maps.shape[2:4]),
+        size=(maps.shape[2], maps.shape[3]),
         kernel=layer.kernel_size,  # type: ignore[arg-type]  # a pair, in a layer
-        stride=layer.stride,  # type: ignore[arg-type]
-        padding=layer.padding,  # type: ignore[arg-type]
-        dilation=layer.dilation,  # type: ignore[arg-type]
+        stride=layer.stride,  # type: ignore[arg-type]  # a pair
+        padding=layer.padding,  # type: ignore[arg-type]  # a pair
+        dilation=layer.dilation,  # type: ignore[arg-type]  # a pair
     )
     outputs = convolve(maps, weight, geometry, choose_lowering(geometry, maps.shape[-1]))
     if groups > 1:
@@ -158,16 +160,23 @@ def convolve(maps: Tensor, weight: Tensor, geometry: Geometry, lowering: Lowerin
         outputs = _convolve_grouped(maps, weight, geometry)
     else:
         function = _DenseConvolution if lowering == Lowering.DENSE else _ColumnConvolution
-        outputs = function.apply(maps.contiguous(), weight, geometry)
+        outputs = _apply(function, maps.contiguous(), weight, geometry)
     return outputs.view(len(maps), geometry.outputs, *geometry.output_size, maps.shape[-1])
+
+
+def _apply(
+    function: type[torch.autograd.Function], maps: Tensor, weight: Tensor, geometry: Geometry
+) -> Tensor:
+    outputs: Tensor = function.apply(maps, weight, geometry)
+    return outputs
 
 
 def _convolve_grouped(maps: Tensor, weight: Tensor, geometry: Geometry) -> Tensor:
     """PyTorch's grouped convolution, one group per network."""
     networks = len(maps)
     if networks == 1:  # a single group is computed by another kernel, which rounds differently
-        doubled = (torch.cat([one, torch.zeros_like(one)]) for one in (maps, weight))
-        return _convolve_grouped(*doubled, geometry)[:1]
+        maps, weight = (torch.cat([one, torch.zeros_like(one)]) for one in (maps, weight))
+        return _convolve_grouped(maps, weight, geometry)[:1]
     outputs = F.conv2d(
         maps.permute(4, 0, 1, 2, 3).flatten(1, 2),
         weight.flatten(0, 1),
@@ -176,14 +185,15 @@ def _convolve_grouped(maps: Tensor, weight: Tensor, geometry: Geometry) -> Tenso
         dilation=geometry.dilation,
         groups=networks,
     )
-    return outputs.unflatten(1, (networks, -1)).permute(1, 2, 3, 4, 0).contiguous()
+    apart: Tensor = outputs.unflatten(1, (networks, -1)).permute(1, 2, 3, 4, 0)
+    return apart.contiguous()
 
 
 class _DenseConvolution(torch.autograd.Function):
     """The convolution's matrix [O H' W', C H W], written out for every network, times its maps."""
 
     @staticmethod
-    def forward(ctx: Any, maps: Tensor, weight: Tensor, geometry: Geometry) -> Tensor:  # type: ignore[override]  # noqa: ANN401
+    def forward(ctx: Any, maps: Tensor, weight: Tensor, geometry: Geometry) -> Tensor:  # noqa: ANN401  # torch gives it no type
         """Return the convolution, [R, O H' W', B]."""
         places = _find_places(geometry, maps.device)
         padded = F.pad(weight.flatten(1), (0, 1))  # the last weight is the zero of absent taps
@@ -193,7 +203,7 @@ class _DenseConvolution(torch.autograd.Function):
         return torch.bmm(matrix, maps.flatten(1, 3))
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None, None]:  # type: ignore[override]  # noqa: ANN401
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None, None]:  # noqa: ANN401  # as above
         """Return the gradients of maps and weight."""
         maps, weight, matrix = ctx.saved_tensors
         of_maps = of_weight = None
@@ -228,19 +238,7 @@ def _find_places(geometry: Geometry, device: torch.device) -> _Places:
     """Find them by convolving, tap by tap, the numbers of the entries."""
     (height, width), (high, wide) = geometry.size, geometry.output_size
     shape = (geometry.outputs * high * wide, geometry.inputs * height * width)
-    numbers = torch.arange(shape[0] * shape[1]).view(
-        geometry.outputs, high, wide, geometry.inputs, height, width
-    )
-    of_weights: list[Tensor] = []
-    met = {tap: (read, write) for tap, read, write in geometry.taps()}
-    for row, column in product(range(geometry.kernel[0]), range(geometry.kernel[1])):
-        read, write = met.get((row, column), ((slice(0), slice(0)), (slice(0), slice(0))))
-        block = numbers[:, write[0], write[1], :, read[0], read[1]]  # [O, h, w, C, h, w]
-        pixels = block.diagonal(dim1=1, dim2=4).diagonal(dim1=1, dim2=3)  # [O, C, h, w]
-        of_weights.append(pixels.flatten(2))
-    most = max(pixels.shape[2] for pixels in of_weights)
-    padded = [F.pad(pixels, (0, most - pixels.shape[2]), value=-1) for pixels in of_weights]
-    entries = torch.stack(padded, dim=2).flatten(0, 2)  # [weights, most]
+    entries = _find_entries(geometry)
     weights = torch.full((shape[0] * shape[1],), len(entries))
     owners = torch.arange(len(entries))[:, None].expand_as(entries)
     weights[entries[entries >= 0]] = owners[entries >= 0]
@@ -250,6 +248,23 @@ def _find_places(geometry: Geometry, device: torch.device) -> _Places:
         entries=entries.clamp(min=0).flatten().to(device),
         is_entry=(entries >= 0).flatten().float().to(device),
     )
+
+
+def _find_entries(geometry: Geometry) -> Tensor:
+    """Find the entries of each weight, [weights, most], filled up with -1."""
+    (height, width), (high, wide) = geometry.size, geometry.output_size
+    shape = (geometry.outputs, high, wide, geometry.inputs, height, width)
+    numbers = torch.arange(prod(shape)).view(shape)
+    of_weights: list[Tensor] = []
+    met = {tap: (read, write) for tap, read, write in geometry.taps()}
+    for row, column in product(range(geometry.kernel[0]), range(geometry.kernel[1])):
+        read, write = met.get((row, column), ((slice(0), slice(0)), (slice(0), slice(0))))
+        block = numbers[:, write[0], write[1], :, read[0], read[1]]  # [O, h, w, C, h, w]
+        pixels = block.diagonal(dim1=1, dim2=4).diagonal(dim1=1, dim2=3)  # [O, C, h, w]
+        of_weights.append(pixels.flatten(2))
+    most = max(pixels.shape[2] for pixels in of_weights)
+    padded = [F.pad(pixels, (0, most - pixels.shape[2]), value=-1) for pixels in of_weights]
+    return torch.stack(padded, dim=2).flatten(0, 2)
 
 
 class _ColumnConvolution(torch.autograd.Function):
