@@ -7,7 +7,6 @@ row, so whoever holds the module sees it trained, and writing into them writes i
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -18,6 +17,8 @@ from torch import Tensor
 from tamiyo.contracts import InvariantError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from torch import nn
 
 __all__ = ["Bank", "Chosen", "Entry", "list_entries"]
@@ -80,6 +81,7 @@ class Bank:
         gradients: Their gradients, of the same shape.
         moments: Moments of the optimizer by name, each of that shape.
         steps: Steps that the optimizer has made on each row.
+        chosen: Which rows the present pass runs on; see :meth:`choosing`.
     """
 
     def __init__(self, template: nn.Module) -> None:
@@ -101,7 +103,7 @@ class Bank:
             for entry in self.entries
             if not entry.is_trained
         }
-        self._chosen = Chosen()
+        self.chosen = Chosen()
         self._leaves: dict[str, Tensor] = {}
         self._gradients: list[Tensor] = []
         self._views: dict[str, Tensor] = {}
@@ -111,14 +113,9 @@ class Bank:
         return len(self.keys)
 
     @property
-    def chosen(self) -> Chosen:
-        """Which rows the present pass runs on."""
-        return self._chosen
-
-    @property
     def count(self) -> int:
         """Networks of the present pass, R."""
-        rows = self._chosen.rows
+        rows = self.chosen.rows
         return len(self) if rows is None else len(rows)
 
     def add(self, key: int, module: nn.Module) -> None:
@@ -154,9 +151,11 @@ class Bank:
             _set(self._modules[row], name, tensor.detach().clone())
         for rows in self._all_rows():
             rows[row] = rows[last]
-        for items in (self.keys, self.steps, self._modules):
-            items[row] = items[last]
-            items.pop()
+        for numbers in (self.keys, self.steps):
+            numbers[row] = numbers[last]
+            numbers.pop()
+        self._modules[row] = self._modules[last]
+        self._modules.pop()
         if row < last:
             self._point(row)
         self._renew()
@@ -168,25 +167,19 @@ class Bank:
         for rows in self.moments.values():
             rows[row] = 0
 
-    def ensure_moments(self, *names: str) -> None:
-        """Make moments of these names, zero where they are new."""
-        for name in names:
-            if name not in self.moments:
-                self.moments[name] = torch.zeros_like(self.values)
-
     @contextmanager
     def choosing(self, chosen: Chosen) -> Iterator[None]:
         """Run what stands in the block on the chosen rows."""
-        before, views = self._chosen, self._views
-        self._chosen, self._views = chosen, {}
+        before, views = self.chosen, self._views
+        self.chosen, self._views = chosen, {}
         try:
             yield
         finally:
-            self._chosen, self._views = before, views
+            self.chosen, self._views = before, views
 
     def switch(self, chosen: Chosen) -> None:
         """Go on with other rows, until the block of :meth:`choosing` ends."""
-        self._chosen, self._views = chosen, {}
+        self.chosen, self._views = chosen, {}
 
     def read(self, name: str) -> Tensor:
         """Return a tensor of the chosen rows, shape [R, ...]; with gradients if it is trained.
@@ -223,9 +216,9 @@ class Bank:
         entry = self._by_name[name]
         first = entry.names[0]
         source = self._leaves[first] if entry.is_trained else self._others[first][: len(self)]
-        if self._chosen.is_fixed:
+        if self.chosen.is_fixed:
             source = source.detach()
-        return source if self._chosen.rows is None else source.index_select(0, self._chosen.rows)
+        return source if self.chosen.rows is None else source.index_select(0, self.chosen.rows)
 
     def _renew(self) -> None:
         """Make the views of all rows anew."""

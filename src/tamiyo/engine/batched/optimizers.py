@@ -74,7 +74,8 @@ class RowOptimizer:
             terms: Which rows, and on what terms.
         """
         update, names = _UPDATES[self.kind]
-        bank.ensure_moments(*names)
+        for name in names:
+            bank.moments.setdefault(name, torch.zeros_like(bank.values))
         stored = [bank.values, bank.gradients, *(bank.moments[name] for name in names)]
         for row in terms.rows:
             bank.steps[row] += 1
@@ -88,9 +89,9 @@ class RowOptimizer:
             self.settings,
             terms,
             steps,
-            values,
-            _decay(self.settings, terms, values, gradients),
-            moments,
+            values=values,
+            gradients=_decay(self.settings, terms, values, gradients),
+            moments=moments,
         )
         if index is not None:
             for one, part in zip(stored, parts, strict=True):
@@ -117,6 +118,7 @@ def _update_adam(
     settings: Mapping[str, Any],
     terms: RowTerms,
     steps: Sequence[int],
+    *,
     values: Tensor,
     gradients: Tensor,
     moments: Sequence[Tensor],
@@ -136,6 +138,7 @@ def _update_sgd(
     settings: Mapping[str, Any],
     terms: RowTerms,
     steps: Sequence[int],
+    *,
     values: Tensor,
     gradients: Tensor,
     moments: Sequence[Tensor],

@@ -9,11 +9,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tamiyo.engine.batched.layers.registry import batches
+from tamiyo.tasks import LearnedPositions
 
 if TYPE_CHECKING:
     from tamiyo.engine.batched.layers.registry import Rows
-
-from tamiyo.tasks import LearnedPositions
 
 __all__: list[str] = []
 
@@ -47,5 +46,5 @@ def _embedding(layer: nn.Embedding, rows: Rows, symbols: Tensor) -> Tensor:
 @batches(LearnedPositions)
 def _learned_positions(_layer: LearnedPositions, rows: Rows, features: Tensor) -> Tensor:
     apart = features.unflatten(0, (rows.count, -1))
-    placed = apart + rows["weight"][:, None, : features.shape[1]]
+    placed: Tensor = apart + rows["weight"][:, None, : features.shape[1]]
     return placed.flatten(0, 1)
