@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["Bank", "Chosen", "Entry", "list_entries"]
 
 _ALIGNED_NUMBERS: Final = 16
-"""Rows begin at multiples of 64 bytes: kernels then treat every row alike, bit for bit."""
+"""Rows and their parts begin at multiples of 64 bytes: kernels then treat them alike, bit for bit."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,7 +90,7 @@ class Bank:
         self.keys: list[int] = []
         self._modules: list[nn.Module] = []
         trained = max((entry.end for entry in self.entries if entry.is_trained), default=0)
-        self._width = -(-trained // _ALIGNED_NUMBERS) * _ALIGNED_NUMBERS
+        self._width = _round_up(trained)
         self.device = next(
             (tensor.device for tensor in _tensors(template).values()), torch.device("cpu")
         )
@@ -283,8 +283,12 @@ def list_entries(module: nn.Module) -> list[Entry]:
                 begin=begin if is_trained else 0,
             )
         )
-        begin += tensor.numel() if is_trained else 0
+        begin += _round_up(tensor.numel()) if is_trained else 0
     return entries
+
+
+def _round_up(numbers: int) -> int:
+    return -(-numbers // _ALIGNED_NUMBERS) * _ALIGNED_NUMBERS
 
 
 def _cut(rows: Tensor, entry: Entry) -> Tensor:

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tamiyo.engine.batched.layers.normalization import per_channel
+from tamiyo.engine.batched.layers.products import align, multiply
 from tamiyo.engine.batched.layers.registry import Layout, batches
 
 if TYPE_CHECKING:
@@ -155,7 +156,7 @@ def convolve(maps: Tensor, weight: Tensor, geometry: Geometry, lowering: Lowerin
         Shape [R, O, H', W', B].
     """
     if lowering == Lowering.POINTWISE:
-        outputs = torch.bmm(weight.flatten(2), maps.flatten(2))
+        outputs = multiply(weight.flatten(2), maps.flatten(2))
     elif lowering == Lowering.GROUPED:
         outputs = _convolve_grouped(maps, weight, geometry)
     else:
@@ -200,17 +201,18 @@ class _DenseConvolution(torch.autograd.Function):
         matrix = padded.index_select(1, places.weights).unflatten(1, places.shape)
         ctx.save_for_backward(maps, weight, matrix)
         ctx.places = places
-        return torch.bmm(matrix, maps.flatten(1, 3))
+        return torch.bmm(align(matrix), align(maps.flatten(1, 3)))
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None, None]:  # noqa: ANN401  # as above
         """Return the gradients of maps and weight."""
         maps, weight, matrix = ctx.saved_tensors
         of_maps = of_weight = None
+        gradient = align(gradient)
         if ctx.needs_input_grad[0]:
-            of_maps = torch.bmm(matrix.transpose(1, 2), gradient).view(maps.shape)
+            of_maps = torch.bmm(align(matrix.mT), gradient).view(maps.shape)
         if ctx.needs_input_grad[1]:
-            of_matrix = torch.bmm(gradient, maps.flatten(1, 3).transpose(1, 2)).flatten(1)
+            of_matrix = torch.bmm(gradient, align(maps.flatten(1, 3).mT)).flatten(1)
             found = of_matrix.index_select(1, ctx.places.entries) * ctx.places.is_entry
             of_weight = found.unflatten(1, (weight[0].numel(), -1)).sum(dim=2).view(weight.shape)
         return of_maps, of_weight, None
@@ -279,7 +281,8 @@ class _ColumnConvolution(torch.autograd.Function):
         columns = maps.new_empty(0)
         for block in blocks:
             columns = _lay_out(maps[block], geometry)
-            torch.bmm(weight[block].flatten(2), _flatten(columns), out=outputs[block])
+            factors = align(weight[block].flatten(2)), align(_flatten(columns))
+            torch.bmm(*factors, out=outputs[block])
         kept = columns if len(blocks) == 1 else maps.new_empty(0)
         ctx.save_for_backward(maps, weight, kept)
         ctx.geometry = geometry
@@ -291,12 +294,13 @@ class _ColumnConvolution(torch.autograd.Function):
         maps, weight, kept = ctx.saved_tensors
         of_maps = torch.zeros_like(maps) if ctx.needs_input_grad[0] else None
         of_weight = weight.new_empty(weight.shape)
+        gradient = align(gradient)
         for block in _list_blocks(maps, ctx.geometry):
             columns = kept if len(kept) else _lay_out(maps[block], ctx.geometry)
             of_block = of_weight[block].flatten(2)
-            torch.bmm(gradient[block], _flatten(columns).transpose(1, 2), out=of_block)
+            torch.bmm(gradient[block], align(_flatten(columns).mT), out=of_block)
             if of_maps is not None:
-                products = torch.bmm(weight[block].flatten(2).transpose(1, 2), gradient[block])
+                products = torch.bmm(align(weight[block].flatten(2).mT), gradient[block])
                 _add_up(of_maps[block], products.view_as(columns), ctx.geometry)
         return of_maps, of_weight, None
 

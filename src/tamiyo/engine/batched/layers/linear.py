@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from tamiyo.engine.batched.layers.products import multiply
 from tamiyo.engine.batched.layers.registry import batches
 from tamiyo.tasks import LearnedPositions
 
@@ -21,10 +22,8 @@ __all__: list[str] = []
 def _linear(layer: nn.Linear, rows: Rows, features: Tensor) -> Tensor:
     flat = features.reshape(rows.count, -1, layer.in_features)
     weight = rows["weight"].transpose(1, 2)  # [R, in, out]
-    if layer.bias is None:
-        outputs = torch.bmm(flat, weight)
-    else:
-        outputs = torch.baddbmm(rows["bias"].unsqueeze(1), flat, weight)
+    bias = None if layer.bias is None else rows["bias"].unsqueeze(1)
+    outputs = multiply(flat, weight, bias)
     return outputs.view(*features.shape[:-1], layer.out_features)
 
 
