@@ -9,8 +9,7 @@ import torch
 from torch import nn
 
 from tamiyo.engine.batched.bank import Bank, Chosen
-from tamiyo.engine.batched.layers import as_samples
-from tamiyo.engine.batched.stacking import stack_module
+from tamiyo.engine.batched.layers import as_samples, stack_module
 from tamiyo.model import SqueezeExcite, drawing_from
 from tamiyo.tasks import LearnedPositions
 

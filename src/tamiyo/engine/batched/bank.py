@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from tamiyo.contracts import InvariantError
+from tamiyo.engine.batched.layers.products import ALIGNED_NUMBERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -22,9 +23,6 @@ if TYPE_CHECKING:
     from torch import nn
 
 __all__ = ["Bank", "Chosen", "Entry", "list_entries"]
-
-_ALIGNED_NUMBERS: Final = 16
-"""Rows and their parts begin at multiples of 64 bytes: kernels then treat them alike, bit for bit."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -288,7 +286,8 @@ def list_entries(module: nn.Module) -> list[Entry]:
 
 
 def _round_up(numbers: int) -> int:
-    return -(-numbers // _ALIGNED_NUMBERS) * _ALIGNED_NUMBERS
+    """Round up to where the next matrix may begin."""
+    return -(-numbers // ALIGNED_NUMBERS) * ALIGNED_NUMBERS
 
 
 def _cut(rows: Tensor, entry: Entry) -> Tensor:

@@ -11,9 +11,8 @@ from torch import Tensor
 
 from tamiyo.engine.batched.bank import Bank, Chosen
 from tamiyo.engine.batched.blending import Blend, plan_blend
-from tamiyo.engine.batched.layers import Features, as_samples, join, split
+from tamiyo.engine.batched.layers import Features, as_samples, join, repeat, split, stack_module
 from tamiyo.engine.batched.seeds import SlotSeeds
-from tamiyo.engine.batched.stacking import stack_module
 from tamiyo.engine.batched.variants import VariantTable
 from tamiyo.model import Site, map_names, tapping
 
@@ -184,7 +183,7 @@ class StackedNetwork:
                 self.hosts.switch(self._choose(table.environments))
             return plan_blend(self.seeds[slot_id], table.environments, weights).apply(features)
 
-        repeated = inputs.expand(len(table.environments), *inputs.shape).flatten(0, 1)
+        repeated = repeat(inputs, len(table.environments))
         with self.hosts.choosing(self._choose(table.environments)), self._visiting(visit):
             outputs = as_samples(self._host(repeated))
         apart: Tensor = outputs.view(-1, len(inputs), *outputs.shape[1:])

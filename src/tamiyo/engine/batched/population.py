@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import ctypes
+import platform
+from functools import cache
+from typing import TYPE_CHECKING, Final
 
 from tamiyo.engine.batched.judging import evaluate_members
 from tamiyo.engine.batched.network import StackedNetwork
@@ -27,6 +30,10 @@ if TYPE_CHECKING:
 
 __all__ = ["BatchedPopulation"]
 
+_TRIM_THRESHOLD: Final = -1
+_MMAP_THRESHOLD: Final = -3
+"""Names of glibc's settings, from its malloc.h."""
+
 
 class BatchedPopulation:
     """Trains environments with hosts of one structure all at once.
@@ -39,6 +46,7 @@ class BatchedPopulation:
     """
 
     def __init__(self, members: Sequence[Member]) -> None:
+        _keep_freed_memory()
         self.members = list(members)
         self.initial = [member.describe_start() for member in self.members]
         self._network = StackedNetwork(self.members)
@@ -101,3 +109,17 @@ class BatchedPopulation:
         plans = [plan_fossils(member.model) for member in self.members]
         results = self._evaluate(split, [plan.variants for plan in plans])
         return [conclude_fossils(plan, own) for plan, own in zip(plans, results, strict=True)]
+
+
+@cache
+def _keep_freed_memory() -> None:
+    """Tell glibc to keep memory that is freed: large tensors come and go in every step.
+
+    Given back to the system and taken again, each page of theirs costs a fault. Other C libraries
+    are left alone.
+    """
+    if platform.libc_ver()[0] != "glibc":
+        return
+    library = ctypes.CDLL(None)
+    for option, number in ((_MMAP_THRESHOLD, 1 << 30), (_TRIM_THRESHOLD, (1 << 31) - 1)):
+        library.mallopt(option, number)

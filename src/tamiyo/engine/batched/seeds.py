@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from torch import nn
 
 from tamiyo.engine.batched.bank import Bank
-from tamiyo.engine.batched.stacking import stack_module
+from tamiyo.engine.batched.layers import stack_module
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -14,11 +14,21 @@ from tamiyo.engine.batched.layers import (
     pooling,
     seeds,
 )
-from tamiyo.engine.batched.layers.features import Features, Maps, as_maps, as_samples, join, split
+from tamiyo.engine.batched.layers.features import (
+    Features,
+    Maps,
+    as_maps,
+    as_samples,
+    join,
+    repeat,
+    split,
+)
 from tamiyo.engine.batched.layers.registry import BatchedForm, Layout, Rows, batches, find_batched
+from tamiyo.engine.batched.layers.stacking import BatchedLayer, stack_module
 
 __all__ = [
     "BatchedForm",
+    "BatchedLayer",
     "Features",
     "Layout",
     "Maps",
@@ -33,6 +43,8 @@ __all__ = [
     "normalization",
     "pointwise",
     "pooling",
+    "repeat",
     "seeds",
     "split",
+    "stack_module",
 ]

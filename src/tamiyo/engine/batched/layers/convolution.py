@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 from itertools import product
-from math import prod
+from math import gcd, prod
 from typing import TYPE_CHECKING, Any, Final
 
 import torch
@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tamiyo.engine.batched.layers.normalization import per_channel
-from tamiyo.engine.batched.layers.products import align, multiply
+from tamiyo.engine.batched.layers.products import ALIGNED_NUMBERS, multiply, multiply_plainly
 from tamiyo.engine.batched.layers.registry import Layout, batches
 
 if TYPE_CHECKING:
@@ -137,47 +137,50 @@ def _conv2d(layer: nn.Conv2d, rows: Rows, maps: Tensor) -> Tensor:
         padding=layer.padding,  # type: ignore[arg-type]  # a pair
         dilation=layer.dilation,  # type: ignore[arg-type]  # a pair
     )
-    outputs = convolve(maps, weight, geometry, choose_lowering(geometry, maps.shape[-1]))
-    if groups > 1:
-        outputs = outputs.unflatten(0, (rows.count, groups)).flatten(1, 2)
-    return outputs if layer.bias is None else outputs.add_(per_channel(rows["bias"]))
+    bias = None if layer.bias is None else rows["bias"].unflatten(1, (groups, -1)).flatten(0, 1)
+    outputs = convolve(maps, weight, bias, geometry, choose_lowering(geometry, maps.shape[-1]))
+    return outputs.view(rows.count, layer.out_channels, *outputs.shape[2:])
 
 
-def convolve(maps: Tensor, weight: Tensor, geometry: Geometry, lowering: Lowering) -> Tensor:
+def convolve(
+    maps: Tensor, weight: Tensor, bias: Tensor | None, geometry: Geometry, lowering: Lowering
+) -> Tensor:
     """Convolve the maps of each network with its own weights.
 
     Args:
         maps: Shape [R, C, H, W, B].
         weight: Shape [R, O, C, h, w].
+        bias: Shape [R, O], or ``None``.
         geometry: What the shapes do not say.
         lowering: How to compute it.
 
     Returns:
         Shape [R, O, H', W', B].
     """
+    shape = (len(maps), geometry.outputs, *geometry.output_size, maps.shape[-1])
+    matrix = weight.flatten(2)
+    if lowering == Lowering.COLUMNS:
+        if bias is not None:  # the weight of a row of ones under the columns
+            matrix = torch.cat([matrix, bias.unsqueeze(2)], dim=2)
+        rows = ALIGNED_NUMBERS // gcd(ALIGNED_NUMBERS, geometry.outputs)
+        matrix = F.pad(matrix, (0, -matrix.shape[2] % rows))  # to a size that needs no copies
+        return _multiply_columns(maps, matrix, geometry).view(shape)
     if lowering == Lowering.POINTWISE:
-        outputs = multiply(weight.flatten(2), maps.flatten(2))
+        outputs = multiply(matrix, maps.flatten(2))
     elif lowering == Lowering.GROUPED:
         outputs = _convolve_grouped(maps, weight, geometry)
     else:
-        function = _DenseConvolution if lowering == Lowering.DENSE else _ColumnConvolution
-        outputs = _apply(function, maps.contiguous(), weight, geometry)
-    return outputs.view(len(maps), geometry.outputs, *geometry.output_size, maps.shape[-1])
-
-
-def _apply(
-    function: type[torch.autograd.Function], maps: Tensor, weight: Tensor, geometry: Geometry
-) -> Tensor:
-    outputs: Tensor = function.apply(maps, weight, geometry)
-    return outputs
+        outputs = _multiply_densely(maps, weight, geometry)
+    outputs = outputs.view(shape)
+    return outputs if bias is None else outputs.add_(per_channel(bias))
 
 
 def _convolve_grouped(maps: Tensor, weight: Tensor, geometry: Geometry) -> Tensor:
     """PyTorch's grouped convolution, one group per network."""
     networks = len(maps)
     if networks == 1:  # a single group is computed by another kernel, which rounds differently
-        maps, weight = (torch.cat([one, torch.zeros_like(one)]) for one in (maps, weight))
-        return _convolve_grouped(maps, weight, geometry)[:1]
+        more, others = (torch.cat([one, torch.zeros_like(one)]) for one in (maps, weight))
+        return _convolve_grouped(more, others, geometry)[:1]
     outputs = F.conv2d(
         maps.permute(4, 0, 1, 2, 3).flatten(1, 2),
         weight.flatten(0, 1),
@@ -201,18 +204,17 @@ class _DenseConvolution(torch.autograd.Function):
         matrix = padded.index_select(1, places.weights).unflatten(1, places.shape)
         ctx.save_for_backward(maps, weight, matrix)
         ctx.places = places
-        return torch.bmm(align(matrix), align(maps.flatten(1, 3)))
+        return multiply_plainly(matrix, maps.flatten(1, 3))
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None, None]:  # noqa: ANN401  # as above
         """Return the gradients of maps and weight."""
         maps, weight, matrix = ctx.saved_tensors
         of_maps = of_weight = None
-        gradient = align(gradient)
         if ctx.needs_input_grad[0]:
-            of_maps = torch.bmm(align(matrix.mT), gradient).view(maps.shape)
+            of_maps = multiply_plainly(matrix.mT, gradient).view(maps.shape)
         if ctx.needs_input_grad[1]:
-            of_matrix = torch.bmm(gradient, align(maps.flatten(1, 3).mT)).flatten(1)
+            of_matrix = multiply_plainly(gradient, maps.flatten(1, 3).mT).flatten(1)
             found = of_matrix.index_select(1, ctx.places.entries) * ctx.places.is_entry
             of_weight = found.unflatten(1, (weight[0].numel(), -1)).sum(dim=2).view(weight.shape)
         return of_maps, of_weight, None
@@ -269,40 +271,53 @@ def _find_entries(geometry: Geometry) -> Tensor:
     return torch.stack(padded, dim=2).flatten(0, 2)
 
 
+def _multiply_densely(maps: Tensor, weight: Tensor, geometry: Geometry) -> Tensor:
+    maps = maps.contiguous()
+    outputs: Tensor = _DenseConvolution.apply(maps, weight, geometry)  # type: ignore[no-untyped-call]  # torch's
+    return outputs
+
+
 class _ColumnConvolution(torch.autograd.Function):
     """Patches as columns [C h w, H' W' B]; where they are many, a block of networks at a time."""
 
     @staticmethod
-    def forward(ctx: Any, maps: Tensor, weight: Tensor, geometry: Geometry) -> Tensor:  # noqa: ANN401  # torch gives it no type
-        """Return the convolution, [R, O, H' W' B]."""
+    def forward(ctx: Any, maps: Tensor, matrix: Tensor, geometry: Geometry) -> Tensor:  # noqa: ANN401  # torch gives it no type
+        """Return the products, [R, O, H' W' B]."""
         high, wide = geometry.output_size
         outputs = maps.new_empty(len(maps), geometry.outputs, high * wide * maps.shape[-1])
         blocks = _list_blocks(maps, geometry)
         columns = maps.new_empty(0)
         for block in blocks:
-            columns = _lay_out(maps[block], geometry)
-            factors = align(weight[block].flatten(2)), align(_flatten(columns))
-            torch.bmm(*factors, out=outputs[block])
+            columns = _lay_out(maps[block], geometry, rows=matrix.shape[2])
+            multiply_plainly(matrix[block], columns, outputs[block])
         kept = columns if len(blocks) == 1 else maps.new_empty(0)
-        ctx.save_for_backward(maps, weight, kept)
+        ctx.save_for_backward(maps, matrix, kept)
         ctx.geometry = geometry
         return outputs
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor, None]:  # noqa: ANN401  # as above
-        """Return the gradients of maps and weight."""
-        maps, weight, kept = ctx.saved_tensors
-        of_maps = torch.zeros_like(maps) if ctx.needs_input_grad[0] else None
-        of_weight = weight.new_empty(weight.shape)
-        gradient = align(gradient)
+        """Return the gradients of maps and matrix."""
+        maps, matrix, kept = ctx.saved_tensors
+        of_maps = torch.empty_like(maps) if ctx.needs_input_grad[0] else None
+        of_matrix = matrix.new_empty(matrix.shape)
         for block in _list_blocks(maps, ctx.geometry):
-            columns = kept if len(kept) else _lay_out(maps[block], ctx.geometry)
-            of_block = of_weight[block].flatten(2)
-            torch.bmm(gradient[block], align(_flatten(columns).mT), out=of_block)
+            columns = (
+                kept if len(kept) else _lay_out(maps[block], ctx.geometry, rows=matrix.shape[2])
+            )
+            multiply_plainly(gradient[block], columns.mT, of_matrix[block])
             if of_maps is not None:
-                products = torch.bmm(align(weight[block].flatten(2).mT), gradient[block])
-                _add_up(of_maps[block], products.view_as(columns), ctx.geometry)
-        return of_maps, of_weight, None
+                products = multiply_plainly(matrix[block].mT, gradient[block])
+                of_maps[block] = _add_up(products, maps.shape[1:], ctx.geometry)
+        return of_maps, of_matrix, None
+
+
+def _multiply_columns(maps: Tensor, matrix: Tensor, geometry: Geometry) -> Tensor:
+    if maps.stride(0) == 0 and not torch.is_grad_enabled():  # all networks see the same maps
+        columns = _lay_out(maps[:1], geometry, rows=matrix.shape[2])
+        return multiply_plainly(matrix, columns.expand(len(maps), -1, -1))
+    outputs: Tensor = _ColumnConvolution.apply(maps.contiguous(), matrix, geometry)  # type: ignore[no-untyped-call]  # torch's
+    return outputs
 
 
 def _list_blocks(maps: Tensor, geometry: Geometry) -> list[slice]:
@@ -313,35 +328,45 @@ def _list_blocks(maps: Tensor, geometry: Geometry) -> list[slice]:
     return [slice(begin, begin + length) for begin in range(0, len(maps), length)]
 
 
-def _lay_out(maps: Tensor, geometry: Geometry) -> Tensor:
-    """Lay patches out as columns [R, C, h, w, H', W', B], zero where they reach past the map."""
-    shape = (*geometry.kernel, *geometry.output_size)
-    columns = maps.new_empty(*maps.shape[:2], *shape, maps.shape[-1])
-    met = {tap: (read, write) for tap, read, write in geometry.taps()}
-    for row, column in product(range(shape[0]), range(shape[1])):
-        patch = columns[:, :, row, column]
-        if (row, column) not in met:
-            patch.zero_()
-            continue
-        read, (down, right) = met[row, column]
-        patch[:, :, down, right] = maps[:, :, read[0], read[1]]
-        for border in (
-            patch[:, :, : down.start],
-            patch[:, :, down.stop :],
-            patch[:, :, down, : right.start],
-            patch[:, :, down, right.stop :],
-        ):
-            if border.numel():
-                border.zero_()
+def _lay_out(maps: Tensor, geometry: Geometry, *, rows: int) -> Tensor:
+    """Lay patches out as columns [R, rows, H' W' B]; a row beyond those of the patches is ones."""
+    (down, right), (high, wide) = geometry.padding, geometry.output_size
+    networks, channels, height, width, samples = maps.shape
+    padded = maps.new_zeros(networks, channels, height + 2 * down, width + 2 * right, samples)
+    padded[:, :, down : down + height, right : right + width] = maps
+    patches = _view_patches(padded, geometry)
+    used = patches[0].numel() // (high * wide * samples)
+    columns = maps.new_empty(networks, rows, high * wide * samples)
+    columns[:, :used].view(patches.shape).copy_(patches)
+    columns[:, used:] = 1
     return columns
 
 
-def _flatten(columns: Tensor) -> Tensor:
-    """Columns [R, C, h, w, H', W', B] as matrices [R, C h w, H' W' B]."""
-    return columns.flatten(4).flatten(1, 3)
+def _add_up(columns: Tensor, shape: torch.Size, geometry: Geometry) -> Tensor:
+    """Add every patch to the pixels it was taken from; returns maps [R, *shape]."""
+    (down, right), (height, width) = geometry.padding, geometry.kernel
+    channels, high, wide, samples = shape
+    padded = columns.new_zeros(len(columns), channels, high + 2 * down, wide + 2 * right, samples)
+    places = _view_patches(padded, geometry)  # [R, C, h, w, H', W', B]
+    used = places[0].numel() // columns.shape[2]
+    patches = columns[:, :used].view(places.shape)
+    for row, column in product(range(height), range(width)):
+        places[:, :, row, column] += patches[:, :, row, column]
+    return padded[:, :, down : down + high, right : right + wide]
 
 
-def _add_up(maps: Tensor, columns: Tensor, geometry: Geometry) -> None:
-    """Add every patch to the pixels it was taken from."""
-    for (row, column), read, write in geometry.taps():
-        maps[:, :, read[0], read[1]] += columns[:, :, row, column, write[0], write[1]]
+def _view_patches(padded: Tensor, geometry: Geometry) -> Tensor:
+    """View padded maps as patches, [R, C, h, w, H', W', B]; they overlap."""
+    networks, channels, down, right, samples = padded.stride()
+    return padded.as_strided(
+        (*padded.shape[:2], *geometry.kernel, *geometry.output_size, padded.shape[-1]),
+        (
+            networks,
+            channels,
+            down * geometry.dilation[0],
+            right * geometry.dilation[1],
+            down * geometry.stride[0],
+            right * geometry.stride[1],
+            samples,
+        ),
+    )

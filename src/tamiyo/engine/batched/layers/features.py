@@ -10,11 +10,13 @@ the maps are, and matrix products of each network need no copies.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from torch import Tensor
 
-__all__ = ["Features", "Maps", "as_maps", "as_samples", "join", "split"]
+__all__ = ["Features", "Maps", "as_maps", "as_samples", "join", "repeat", "split"]
+
+_AXES_OF_IMAGES: Final = 4
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,13 @@ def as_maps(features: Features, networks: int) -> Tensor:
     if isinstance(features, Maps):
         return features.data
     return split(features, networks).permute(0, 2, 3, 4, 1).contiguous()
+
+
+def repeat(samples: Tensor, networks: int) -> Features:
+    """Show every network the same samples, [B, ...]; maps of them take no memory of their own."""
+    if samples.dim() == _AXES_OF_IMAGES:
+        return Maps(samples.permute(1, 2, 3, 0).contiguous().expand(networks, -1, -1, -1, -1))
+    return samples.expand(networks, *samples.shape).flatten(0, 1)
 
 
 def as_samples(features: Any) -> Any:  # noqa: ANN401  # whatever code of others hands around

@@ -36,7 +36,7 @@ def _layer_norm(layer: nn.LayerNorm, rows: Rows, features: Tensor) -> Tensor:
 
 @batches(nn.GroupNorm, layout=Layout.MAPS)
 def _group_norm(layer: nn.GroupNorm, rows: Rows, maps: Tensor) -> Tensor:
-    groups = maps.view(len(maps), layer.num_groups, -1, maps.shape[-1])  # [R, G, numbers, B]
+    groups = maps.reshape(len(maps), layer.num_groups, -1, maps.shape[-1])  # [R, G, numbers, B]
     normal = _standardize(groups, layer.eps).view(maps.shape)
     if not layer.affine:
         return normal
@@ -44,7 +44,7 @@ def _group_norm(layer: nn.GroupNorm, rows: Rows, maps: Tensor) -> Tensor:
 
 
 def _standardize(numbers: Tensor, eps: float) -> Tensor:
-    standardized: Tensor = _Standardize.apply(numbers, eps)  # type: ignore[no-untyped-call]  # torch
+    standardized: Tensor = _Standardize.apply(numbers, eps)  # type: ignore[no-untyped-call]  # torch's
     return standardized
 
 
@@ -83,6 +83,6 @@ def _batch_norm(layer: nn.BatchNorm2d, rows: Rows, maps: Tensor) -> Tensor:
             rows["num_batches_tracked"].add_(1)
     if layer.affine:
         weight, bias = rows["weight"].flatten(), rows["bias"].flatten()
-    flat = maps.view(1, rows.count * layer.num_features, -1)  # a channel's numbers side by side
+    flat = maps.reshape(1, rows.count * layer.num_features, -1)  # a channel's numbers side by side
     normal = F.batch_norm(flat, mean, variance, weight, bias, by_batch, layer.momentum, layer.eps)
     return normal.view(maps.shape)

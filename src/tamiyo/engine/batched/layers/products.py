@@ -1,8 +1,8 @@
 """Matrix products of many networks at once, each network's to the same bits wherever it stands.
 
-PyTorch's matrix products on the CPU round differently where a matrix does not begin at a multiple
-of 64 bytes. Matrices of one network may lie anywhere in a tensor of all of them: those that do not
-begin at such a place are copied to one first.
+PyTorch's matrix products on the CPU round differently where a matrix, a factor or the product, does
+not begin at a multiple of 64 bytes, and where a single network's matrix is a vector. What lies
+otherwise is copied first; where everything has a suitable size nothing is.
 """
 
 from __future__ import annotations
@@ -12,9 +12,11 @@ from typing import Any, Final
 import torch
 from torch import Tensor
 
-__all__ = ["align", "multiply"]
+__all__ = ["ALIGNED_NUMBERS", "multiply", "multiply_plainly"]
 
-_ALIGNED_NUMBERS: Final = 16
+ALIGNED_NUMBERS: Final = 16
+"""Float32 numbers between places at which a matrix may begin."""
+
 _ALIGNED_BYTES: Final = 64
 
 
@@ -26,52 +28,65 @@ def multiply(left: Tensor, right: Tensor, plus: Tensor | None = None) -> Tensor:
         right: Shape [R, k, n].
         plus: What is added, broadcast to [R, m, n]; ``None`` for nothing.
     """
-    (rows, inner), columns = left.shape[1:], right.shape[2]
-    if all(
-        size % _ALIGNED_NUMBERS == 0 for size in (rows * inner, inner * columns, rows * columns)
-    ):
-        left, right = align(left), align(right)
-        return torch.bmm(left, right) if plus is None else torch.baddbmm(plus, left, right)
-    product: Tensor = _Product.apply(left, right)
+    product: Tensor = _Product.apply(left, right)  # type: ignore[no-untyped-call]  # torch's own
     return product if plus is None else product.add_(plus)
 
 
-def align(matrices: Tensor) -> Tensor:
+def multiply_plainly(left: Tensor, right: Tensor, out: Tensor | None = None) -> Tensor:
+    """Multiply the matrices of each network, without a thought for gradients.
+
+    Args:
+        left: Shape [R, m, k].
+        right: Shape [R, k, n].
+        out: Where the product goes, [R, m, n], contiguous.
+    """
+    networks, rows, columns = len(left), left.shape[1], right.shape[2]
+    left, right = _align(left), _align(right)
+    if networks == 1 and 1 in {rows, columns}:  # another kernel computes a single one
+        doubled = multiply_plainly(left.expand(2, -1, -1), right.expand(2, -1, -1))[:1]
+        return doubled.clone() if out is None else out.copy_(doubled)
+    if rows * columns % ALIGNED_NUMBERS == 0:
+        return torch.bmm(left, right) if out is None else torch.bmm(left, right, out=out)
+    product = _make_room(left, networks, rows, columns)
+    torch.bmm(left, right, out=product)
+    return (
+        product.clone(memory_format=torch.contiguous_format) if out is None else out.copy_(product)
+    )
+
+
+def _align(matrices: Tensor) -> Tensor:
     """Return matrices [R, m, n], each of which begins at a multiple of 64 bytes."""
-    if not len(matrices):
-        return matrices
+    is_aligned = (
+        matrices.data_ptr() % _ALIGNED_BYTES == 0 and matrices.stride(0) % ALIGNED_NUMBERS == 0
+    )
     first = matrices[0]
-    is_in_place = matrices.data_ptr() % _ALIGNED_BYTES == 0
-    is_aligned = is_in_place and matrices.stride(0) % _ALIGNED_NUMBERS == 0
-    if first.is_contiguous():
-        return matrices if is_aligned else _copy(matrices)
-    if first.mT.is_contiguous():
-        return matrices if is_aligned else _copy(matrices.mT).mT
-    return _copy(matrices)
+    if is_aligned and (first.is_contiguous() or first.mT.is_contiguous()):
+        return matrices
+    if first.mT.is_contiguous() and not first.is_contiguous():
+        return _make_room(matrices, *matrices.mT.shape).copy_(matrices.mT).mT
+    return _make_room(matrices, *matrices.shape).copy_(matrices)
 
 
-def _copy(matrices: Tensor) -> Tensor:
-    networks, rows, columns = matrices.shape
-    width = -(-rows * columns // _ALIGNED_NUMBERS) * _ALIGNED_NUMBERS
-    apart = matrices.new_empty(networks, width)[:, : rows * columns]
-    return apart.unflatten(1, (rows, columns)).copy_(matrices)
+def _make_room(like: Tensor, networks: int, rows: int, columns: int) -> Tensor:
+    """Make room for matrices, each of which begins at a multiple of 64 bytes."""
+    width = -(-rows * columns // ALIGNED_NUMBERS) * ALIGNED_NUMBERS
+    room = like.new_empty(networks, width)[:, : rows * columns]
+    return room.view(networks, rows, columns)
 
 
 class _Product(torch.autograd.Function):
-    """The product of matrices that may have to be copied first, and so may their gradients."""
+    """The product of matrices, and of their gradients."""
 
     @staticmethod
     def forward(ctx: Any, left: Tensor, right: Tensor) -> Tensor:  # noqa: ANN401  # torch's own
         """Return the product."""
-        left, right = align(left), align(right)
         ctx.save_for_backward(left, right)
-        return torch.bmm(left, right)
+        return multiply_plainly(left, right)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None]:  # noqa: ANN401  # torch's own
         """Return the gradients of both factors."""
         left, right = ctx.saved_tensors
-        gradient = align(gradient)
-        of_left = torch.bmm(gradient, right.mT) if ctx.needs_input_grad[0] else None
-        of_right = torch.bmm(left.mT, gradient) if ctx.needs_input_grad[1] else None
+        of_left = multiply_plainly(gradient, right.mT) if ctx.needs_input_grad[0] else None
+        of_right = multiply_plainly(left.mT, gradient) if ctx.needs_input_grad[1] else None
         return of_left, of_right

@@ -43,15 +43,16 @@ def draw(geometry, networks=3, samples=4):
     maps = torch.randn(networks, geometry.inputs, *geometry.size, samples, generator=generator)
     shape = (networks, geometry.outputs, geometry.inputs, *geometry.kernel)
     weight = torch.randn(shape, generator=generator)
-    return maps.requires_grad_(), weight.requires_grad_()
+    bias = torch.randn(shape[:2], generator=generator)
+    return maps.requires_grad_(), weight.requires_grad_(), bias.requires_grad_()
 
 
-def convolve_plainly(maps, weight, geometry):
+def convolve_plainly(maps, weight, bias, geometry):
+    settings = geometry.stride, geometry.padding, geometry.dilation
     outputs = [
-        F.conv2d(own.movedim(-1, 0), kernel, None, geometry.stride, geometry.padding,
-                 geometry.dilation).movedim(0, -1)
-        for own, kernel in zip(maps, weight, strict=True)
-    ]  # fmt: skip  # one call a line
+        F.conv2d(own.movedim(-1, 0), *numbers, *settings).movedim(0, -1)
+        for own, *numbers in zip(maps, weight, bias, strict=True)
+    ]
     return torch.stack(outputs)
 
 
@@ -69,42 +70,49 @@ def assert_all_close(ours, theirs):
 @pytest.mark.parametrize("networks", [1, 3])
 def test_every_lowering_is_the_convolution_in_any_geometry(lowering, networks):
     for geometry in GRID:
-        maps, weight = draw(geometry, networks)
-        ours = convolve(maps, weight, geometry, lowering)
-        theirs = convolve_plainly(maps, weight, geometry)
+        parts = draw(geometry, networks)
+        ours = convolve(*parts, geometry, lowering)
+        theirs = convolve_plainly(*parts, geometry)
         assert ours.shape == theirs.shape == (networks, 3, *geometry.output_size, 4)
-        both = (maps, weight)
         assert_all_close(
-            (ours, *find_gradients(ours, both)), (theirs, *find_gradients(theirs, both))
+            (ours, *find_gradients(ours, parts)), (theirs, *find_gradients(theirs, parts))
         )
 
 
 def test_a_convolution_of_single_pixels_is_one_too():
     geometry = Geometry(inputs=2, outputs=3, size=(4, 5), kernel=(1, 1))
-    maps, weight = draw(geometry)
-    ours = convolve(maps, weight, geometry, Lowering.POINTWISE)
-    theirs = convolve_plainly(maps, weight, geometry)
-    both = (maps, weight)
-    assert_all_close((ours, *find_gradients(ours, both)), (theirs, *find_gradients(theirs, both)))
+    parts = draw(geometry)
+    ours = convolve(*parts, geometry, Lowering.POINTWISE)
+    theirs = convolve_plainly(*parts, geometry)
+    assert_all_close((ours, *find_gradients(ours, parts)), (theirs, *find_gradients(theirs, parts)))
 
 
 @pytest.mark.parametrize("lowering", SPATIAL)
 def test_inputs_without_a_gradient_are_convolved_alike(lowering):
     geometry = Geometry(inputs=2, outputs=3, size=(5, 5), kernel=(3, 3), padding=(1, 1))
-    maps, weight = draw(geometry)
-    outputs = convolve(maps.detach(), weight, geometry, lowering)
-    theirs = convolve_plainly(maps.detach(), weight, geometry)
-    assert_all_close(find_gradients(outputs, (weight,)), find_gradients(theirs, (weight,)))
+    maps, *learned = draw(geometry)
+    ours = convolve(maps.detach(), *learned, geometry, lowering)
+    theirs = convolve_plainly(maps.detach(), *learned, geometry)
+    assert_all_close(find_gradients(ours, learned), find_gradients(theirs, learned))
+
+
+def test_networks_that_see_the_same_maps_lay_them_out_once():
+    geometry = Geometry(inputs=2, outputs=3, size=(5, 5), kernel=(3, 3), padding=(1, 1))
+    maps, *learned = draw(geometry)
+    same = maps[:1].expand(3, -1, -1, -1, -1)
+    with torch.no_grad():
+        ours = convolve(same, *learned, geometry, Lowering.COLUMNS)
+        assert torch.equal(ours, convolve(same.clone(), *learned, geometry, Lowering.COLUMNS))
 
 
 @pytest.mark.parametrize("lowering", SPATIAL)
 def test_a_network_of_any_lowering_does_not_depend_on_its_neighbours(lowering):
     geometry = Geometry(inputs=3, outputs=4, size=(4, 4), kernel=(3, 3), padding=(1, 1))
-    maps, weight = draw(geometry, networks=32)
+    parts = draw(geometry, networks=32)
     cotangents = torch.randn(32, 4, 4, 4, 4, generator=seeded(1))
 
     def run(networks):
-        own = [one[networks].detach().requires_grad_() for one in (maps, weight)]
+        own = [one[networks].detach().requires_grad_() for one in parts]
         outputs = convolve(*own, geometry, lowering)
         return outputs, *torch.autograd.grad((outputs * cotangents[networks]).sum(), own)
 
@@ -117,14 +125,14 @@ def test_a_network_of_any_lowering_does_not_depend_on_its_neighbours(lowering):
 
 def test_many_columns_are_laid_out_block_by_block(monkeypatch):
     geometry = Geometry(inputs=2, outputs=3, size=(6, 6), kernel=(3, 3), padding=(1, 1))
-    maps, weight = draw(geometry, networks=5)
-    at_once = convolve(maps, weight, geometry, Lowering.COLUMNS)
-    gradients = find_gradients(at_once, (maps, weight))
+    parts = draw(geometry, networks=5)
+    at_once = convolve(*parts, geometry, Lowering.COLUMNS)
+    gradients = find_gradients(at_once, parts)
     columns = 2 * 9 * 36 * 4  # of one network
     monkeypatch.setattr("tamiyo.engine.batched.layers.convolution._MOST_NUMBERS", 2 * columns)
-    in_blocks = convolve(maps, weight, geometry, Lowering.COLUMNS)
+    in_blocks = convolve(*parts, geometry, Lowering.COLUMNS)
     assert torch.equal(in_blocks, at_once)
-    pairs = zip(find_gradients(in_blocks, (maps, weight)), gradients, strict=True)
+    pairs = zip(find_gradients(in_blocks, parts), gradients, strict=True)
     assert all(torch.equal(*pair) for pair in pairs)
 
 

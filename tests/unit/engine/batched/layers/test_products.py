@@ -5,7 +5,7 @@ from itertools import product
 import pytest
 import torch
 
-from tamiyo.engine.batched.layers.products import align, multiply
+from tamiyo.engine.batched.layers.products import _align, multiply, multiply_plainly
 from tests.support.stacked import seeded
 
 SHAPES = [*product((1, 3, 16), (4, 36, 37), (1, 7, 32, 175)), (16, 16, 16)]
@@ -43,22 +43,24 @@ def test_a_product_is_the_product_plus_what_is_to_be_added(shape):
     torch.testing.assert_close(of_right, left.mT @ cotangents, atol=1e-4, rtol=1e-5)
 
 
-@pytest.mark.parametrize(
-    "matrices",
-    [
-        torch.rand(4, 3, 5),
-        torch.rand(4, 5, 3).mT,
-        torch.rand(4, 3, 9)[:, :, 1:6],
-        torch.rand(0, 3, 5),
-    ],
-    ids=["contiguous", "transposed", "cut", "none"],
-)
-def test_aligned_matrices_are_the_same_ones_at_other_places(matrices):
-    aligned = align(matrices)
-    assert torch.equal(aligned, matrices)
-    assert all(one.data_ptr() % 64 == 0 for one in aligned)
+def test_a_product_goes_where_it_is_wanted():
+    left, right, _ = draw(4, 3, 5, 7)
+    room = torch.empty(6, 3, 7)
+    multiply_plainly(left, right, room[1:5])
+    assert torch.equal(room[1:5], multiply(left, right))
 
 
-def test_matrices_at_such_places_stay_where_they_are():
-    matrices = torch.rand(4, 4, 8)
-    assert align(matrices) is matrices
+@pytest.mark.parametrize("rows", [1, 3])
+def test_factors_may_lie_anywhere(rows):
+    left, right, _ = draw(4, rows, 5, 16)
+    wide, high = torch.zeros(4, rows, 9), torch.zeros(5, 5, 16)
+    wide[:, :, 2:7], high[1:] = left, right
+    assert torch.equal(multiply(wide[:, :, 2:7], high[1:]), multiply(left, right.contiguous()))
+
+
+def test_factors_that_lie_well_are_not_copied():
+    left, right = torch.rand(4, 4, 8), torch.rand(4, 8, 6)
+    assert _align(left) is left
+    assert _align(left.mT).data_ptr() == left.data_ptr()
+    assert _align(right.expand(4, -1, -1)).data_ptr() == right.data_ptr()
+    assert _align(torch.rand(4, 3, 5)).stride(0) == 16

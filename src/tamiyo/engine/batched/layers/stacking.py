@@ -16,16 +16,8 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from tamiyo.engine.batched.layers import (
-    BatchedForm,
-    Features,
-    Layout,
-    Maps,
-    Rows,
-    as_maps,
-    as_samples,
-    find_batched,
-)
+from tamiyo.engine.batched.layers.features import Features, Maps, as_maps, as_samples
+from tamiyo.engine.batched.layers.registry import BatchedForm, Layout, Rows, find_batched
 from tamiyo.model import StandIn, drawing_from
 
 if TYPE_CHECKING:
