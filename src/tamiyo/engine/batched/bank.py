@@ -78,7 +78,7 @@ class Bank:
         values: Parameters of the rows, shape [capacity, P], float32.
         gradients: Their gradients, of the same shape.
         moments: Moments of the optimizer by name, each of that shape.
-        steps: Steps that the optimizer has made on each row.
+        steps: Steps that the optimizer has made on each row, shape [capacity], float32.
         chosen: Which rows the present pass runs on; see :meth:`choosing`.
     """
 
@@ -95,7 +95,7 @@ class Bank:
         self.values = self._empty_rows(0)
         self.gradients = self._empty_rows(0)
         self.moments: dict[str, Tensor] = {}
-        self.steps: list[int] = []
+        self.steps = torch.zeros(0, device=self.device)
         self._others: dict[str, Tensor] = {
             entry.names[0]: torch.empty((0, *entry.shape), dtype=entry.dtype, device=self.device)
             for entry in self.entries
@@ -132,7 +132,6 @@ class Bank:
         row = len(self)
         self._reserve(row + 1)
         self.keys.append(key)
-        self.steps.append(0)
         self._modules.append(module)
         tensors = _tensors(module)
         for entry in self.entries:
@@ -149,10 +148,8 @@ class Bank:
             _set(self._modules[row], name, tensor.detach().clone())
         for rows in self._all_rows():
             rows[row] = rows[last]
-        for numbers in (self.keys, self.steps):
-            numbers[row] = numbers[last]
-            numbers.pop()
-        self._modules[row] = self._modules[last]
+        self.keys[row], self._modules[row] = self.keys[last], self._modules[last]
+        self.keys.pop()
         self._modules.pop()
         if row < last:
             self._point(row)
@@ -248,13 +245,14 @@ class Bank:
         larger = max(rows, 2 * capacity)
         self.values = _enlarge(self.values, larger)
         self.gradients = _enlarge(self.gradients, larger)
+        self.steps = _enlarge(self.steps, larger)
         self.moments = {name: _enlarge(rows, larger) for name, rows in self.moments.items()}
         self._others = {name: _enlarge(rows, larger) for name, rows in self._others.items()}
         for row in range(len(self)):
             self._point(row)
 
     def _all_rows(self) -> Iterator[Tensor]:
-        yield from (self.values, self.gradients)
+        yield from (self.values, self.gradients, self.steps)
         yield from self.moments.values()
         yield from self._others.values()
 

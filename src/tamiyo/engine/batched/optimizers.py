@@ -1,28 +1,26 @@
 """Row optimizers: one step for all rows of a bank, each with its own rate and step count.
 
-The same arithmetic as PyTorch's Adam, AdamW and SGD, number by number, on all rows at once. Rows
-whose module got no gradient are left out, as PyTorch leaves out parameters without one.
+The kernels are those of PyTorch's own fused Adam, AdamW and SGD, which take a list of tensors and
+treat each by itself: here the tensors are rows. Rows whose module got no gradient are left out, as
+PyTorch leaves out parameters without one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from math import sqrt
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import Any, Final
 
 import torch
-from torch import Tensor
 
 from tamiyo.contracts import ConfigError
+from tamiyo.engine.batched.bank import Bank
 
-if TYPE_CHECKING:
-    from tamiyo.engine.batched.bank import Bank
+__all__ = ["RowOptimizer", "RowPlan", "RowTerms", "find_unsupported"]
 
-__all__ = ["RowOptimizer", "RowTerms", "find_unsupported"]
-
-_FIXED_SETTINGS = ("betas", "eps", "momentum", "dampening", "nesterov", "decoupled_weight_decay")
-_REFUSED_SETTINGS = ("amsgrad", "maximize", "differentiable")
+_SETTINGS: Final = ("betas", "eps", "momentum", "dampening", "nesterov", "decoupled_weight_decay")
+_REFUSED: Final = ("amsgrad", "maximize", "differentiable")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,13 +29,11 @@ class RowTerms:
 
     Attributes:
         rows: The rows.
-        index: The same as a tensor, [n]; ``None`` if they are all, in order.
         rates: Learning rate of each.
         decays: Weight decay of each.
     """
 
     rows: Sequence[int]
-    index: Tensor | None
     rates: Sequence[float]
     decays: Sequence[float]
 
@@ -64,10 +60,12 @@ class RowOptimizer:
         reason = find_unsupported(optimizer)
         if reason is not None:
             raise ConfigError(reason)
-        return cls(kind=type(optimizer), settings=_read_settings(optimizer))
+        group = optimizer.param_groups[0]
+        settings: dict[str, Any] = {name: group[name] for name in _SETTINGS if name in group}
+        return cls(kind=type(optimizer), settings=settings)
 
-    def step(self, bank: Bank, terms: RowTerms) -> None:
-        """Step rows of a bank; its gradients are there.
+    def plan(self, bank: Bank, terms: RowTerms) -> RowPlan:
+        """Plan the steps of rows; the plan is good until rows are added or removed.
 
         Args:
             bank: The bank.
@@ -76,26 +74,68 @@ class RowOptimizer:
         update, names = _UPDATES[self.kind]
         for name in names:
             bank.moments.setdefault(name, torch.zeros_like(bank.values))
-        stored = [bank.values, bank.gradients, *(bank.moments[name] for name in names)]
-        for row in terms.rows:
-            bank.steps[row] += 1
-        index = terms.index
-        parts = [
-            one[: len(bank)] if index is None else one.index_select(0, index) for one in stored
-        ]
-        values, gradients, *moments = parts
-        steps = [bank.steps[row] for row in terms.rows]
-        update(
-            self.settings,
-            terms,
-            steps,
-            values=values,
-            gradients=_decay(self.settings, terms, values, gradients),
-            moments=moments,
+        groups: dict[tuple[float, float, bool], list[int]] = {}
+        for row, rate, decay in zip(terms.rows, terms.rates, terms.decays, strict=True):
+            is_new = not bool(bank.steps[row])
+            groups.setdefault((rate, decay, is_new), []).append(row)
+        return RowPlan(
+            bank=bank,
+            rows=terms.rows,
+            step=partial(update, self.settings),
+            groups=[
+                _RowGroup(bank, rows, names, (rate, decay), is_new=is_new)
+                for (rate, decay, is_new), rows in groups.items()
+            ],
         )
-        if index is not None:
-            for one, part in zip(stored, parts, strict=True):
-                one.index_copy_(0, index, part)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RowPlan:
+    """Rows of a bank that are stepped together.
+
+    Attributes:
+        bank: The bank.
+        rows: The rows.
+        step: Steps a group of them.
+        groups: Those on equal terms.
+    """
+
+    bank: Bank
+    rows: Sequence[int]
+    step: Callable[[_RowGroup], None]
+    groups: Sequence[_RowGroup]
+
+    def run(self) -> None:
+        """Make one step; the bank's gradients are there."""
+        for group in self.groups:
+            torch._foreach_add_(group.steps, 1)  # as PyTorch's optimizers do
+            self.step(group)
+            group.is_new = False
+
+
+class _RowGroup:
+    """Rows on equal terms, as the lists of tensors that the kernels take."""
+
+    def __init__(
+        self,
+        bank: Bank,
+        rows: Sequence[int],
+        names: Sequence[str],
+        terms: tuple[float, float],
+        *,
+        is_new: bool,
+    ) -> None:
+        self.rate, self.decay = terms
+        self.is_new = is_new
+        self.values, self.gradients, self.steps, *self.moments = (
+            [stored[row] for row in rows]
+            for stored in (
+                bank.values,
+                bank.gradients,
+                bank.steps,
+                *(bank.moments[name] for name in names),
+            )
+        )
 
 
 def find_unsupported(optimizer: torch.optim.Optimizer) -> str | None:
@@ -105,73 +145,53 @@ def find_unsupported(optimizer: torch.optim.Optimizer) -> str | None:
     if len(optimizer.param_groups) > 1:
         return f"optimizer must have one group, got {len(optimizer.param_groups)}"
     group = optimizer.param_groups[0]
-    refused = [name for name in _REFUSED_SETTINGS if group.get(name)]
+    refused = [name for name in _REFUSED if group.get(name)]
     return f"optimizer must not use {refused[0]}, got it switched on" if refused else None
 
 
-def _read_settings(optimizer: torch.optim.Optimizer) -> dict[str, Any]:
-    group = optimizer.param_groups[0]
-    return {name: group[name] for name in _FIXED_SETTINGS if name in group}
+def _update_adam(settings: Mapping[str, Any], group: _RowGroup) -> None:
+    """Adam (Kingma and Ba 2015); with decoupled decay AdamW (Loshchilov and Hutter 2019)."""
+    is_decoupled = settings.get("decoupled_weight_decay", False)
+    kernel = (
+        torch._fused_adamw_ if is_decoupled else torch._fused_adam_
+    )  # what Adam(fused=True) calls
+    (beta1, beta2), (means, squares) = settings["betas"], group.moments
+    kernel(
+        group.values,
+        group.gradients,
+        means,
+        squares,
+        [],
+        group.steps,
+        lr=group.rate,
+        beta1=beta1,
+        beta2=beta2,
+        weight_decay=group.decay,
+        eps=settings["eps"],
+        amsgrad=False,
+        maximize=False,
+    )
 
 
-def _update_adam(
-    settings: Mapping[str, Any],
-    terms: RowTerms,
-    steps: Sequence[int],
-    *,
-    values: Tensor,
-    gradients: Tensor,
-    moments: Sequence[Tensor],
-) -> None:
-    """Adam (Kingma and Ba 2015)."""
-    mean, square = moments
-    (beta1, beta2), eps = settings["betas"], settings["eps"]
-    mean.mul_(beta1).add_(gradients * (1 - beta1))
-    square.mul_(beta2).add_(gradients.square().mul_(1 - beta2))
-    # In Python, row by row: a power of a whole column rounds differently at its end.
-    rates = [rate / (1 - beta1**step) for rate, step in zip(terms.rates, steps, strict=True)]
-    spread = square.sqrt().div_(_column([sqrt(1 - beta2**step) for step in steps], values))
-    values.sub_(torch.div(mean, spread.add_(eps)).mul_(_column(rates, values)))
-
-
-def _update_sgd(
-    settings: Mapping[str, Any],
-    terms: RowTerms,
-    steps: Sequence[int],
-    *,
-    values: Tensor,
-    gradients: Tensor,
-    moments: Sequence[Tensor],
-) -> None:
+def _update_sgd(settings: Mapping[str, Any], group: _RowGroup) -> None:
     """SGD, with momentum as PyTorch has it (Sutskever et al. 2013)."""
-    momentum = settings["momentum"]
-    if momentum:
-        (velocity,) = moments
-        going_on = velocity * momentum + gradients * (1 - settings["dampening"])
-        is_first = _column([float(step == 1) for step in steps], values) > 0
-        velocity.copy_(torch.where(is_first, gradients, going_on))
-        gradients = gradients + velocity * momentum if settings["nesterov"] else velocity
-    values.sub_(gradients * _column(terms.rates, values))
+    torch._fused_sgd_(  # what SGD(fused=True) calls
+        group.values,
+        group.gradients,
+        group.moments[0] if settings["momentum"] else [],
+        weight_decay=group.decay,
+        momentum=settings["momentum"],
+        lr=group.rate,
+        dampening=settings["dampening"],
+        nesterov=settings["nesterov"],
+        maximize=False,
+        is_first_step=group.is_new,
+    )
 
 
-def _decay(
-    settings: Mapping[str, Any], terms: RowTerms, values: Tensor, gradients: Tensor
-) -> Tensor:
-    """Apply weight decay: to the values if it is decoupled (Loshchilov and Hutter 2019)."""
-    if not any(terms.decays):
-        return gradients
-    if not settings.get("decoupled_weight_decay"):
-        return gradients + values * _column(terms.decays, values)
-    pairs = zip(terms.rates, terms.decays, strict=True)
-    values.mul_(_column([1 - rate * decay for rate, decay in pairs], values))
-    return gradients
-
-
-def _column(numbers: Sequence[float], like: Tensor) -> Tensor:
-    return torch.tensor(numbers, dtype=like.dtype, device=like.device)[:, None]
-
-
-_UPDATES: Mapping[type[torch.optim.Optimizer], tuple[Callable[..., None], tuple[str, ...]]] = {
+_UPDATES: Final[
+    Mapping[type[torch.optim.Optimizer], tuple[Callable[..., None], tuple[str, ...]]]
+] = {
     torch.optim.Adam: (_update_adam, ("mean", "square")),
     torch.optim.AdamW: (_update_adam, ("mean", "square")),
     torch.optim.SGD: (_update_sgd, ("velocity",)),

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tamiyo.engine.batched.bank import Bank
     from tamiyo.engine.batched.layers import Features
     from tamiyo.engine.batched.network import StackedNetwork
-    from tamiyo.engine.batched.optimizers import RowOptimizer
+    from tamiyo.engine.batched.optimizers import RowOptimizer, RowPlan
     from tamiyo.engine.batched.work import StructureWork
     from tamiyo.engine.epoch import GradientReading
     from tamiyo.engine.member import Member
@@ -64,12 +64,11 @@ class _Epoch:
     ) -> None:
         self._network = network
         self._members = members
-        self._optimizer = optimizer
         self._work = work
         self._costs: list[float | None] = []
         self._objective = members[0].data.objective
         self._blends = network.plan()
-        self._terms = list(_plan_terms(network, members))
+        self._plans = [optimizer.plan(bank, terms) for bank, terms in _plan_terms(network, members)]
         self._incubating = _find_incubating(network, members)
         self._losses: Tensor | float = 0.0
         self._values: Tensor | float = 0.0
@@ -90,8 +89,8 @@ class _Epoch:
         self._backpropagate(losses, is_first=True)
         for slot_id, environments in self._incubating.items():
             self._train_shadow(slot_id, environments, captured[slot_id], inputs, targets)
-        for bank, terms in self._terms:
-            self._optimizer.step(bank, terms)
+        for plan in self._plans:
+            plan.run()
         samples = len(targets) // count
         for member, cost in zip(self._members, self._costs, strict=True):
             member.work.add(cost, samples)
@@ -109,7 +108,7 @@ class _Epoch:
         count = len(self._members)
         losses = torch.as_tensor(self._losses).expand(count).tolist()
         values = torch.as_tensor(self._values).expand(count).tolist()
-        gradients = _read_gradients(self._network, self._members, self._terms)
+        gradients = _read_gradients(self._network, self._members, self._plans)
         return [
             TrainingResult(
                 loss=loss / self._samples,
@@ -122,13 +121,13 @@ class _Epoch:
 
     def _backpropagate(self, losses: Tensor, *, is_first: bool) -> None:
         """Give every bank that learns its gradients of the losses."""
-        leaves = [bank.leaves() for bank, _ in self._terms]
+        leaves = [plan.bank.leaves() for plan in self._plans]
         wanted = [leaf for own in leaves for leaf in own]
         found: Iterator[Tensor | None] = repeat(None)
         if losses.requires_grad:
             found = iter(torch.autograd.grad(losses.sum(), wanted, allow_unused=True))
-        for (bank, _), own in zip(self._terms, leaves, strict=True):
-            bank.take_gradients([next(found) for _ in own], is_first=is_first)
+        for plan, own in zip(self._plans, leaves, strict=True):
+            plan.bank.take_gradients([next(found) for _ in own], is_first=is_first)
 
     def _measure(self, inputs: Tensor, targets: Tensor) -> list[float | None]:
         """Return what a step costs each environment per sample."""
@@ -224,9 +223,7 @@ def _make_terms(
         group = member.trainee.optimizer.param_groups[0]
         rates.append(group["lr"] * (_seed_factor(member, slot_id) if slot_id else 1))
         decays.append(group.get("weight_decay", 0))
-    is_all = list(rows) == list(range(len(bank)))
-    index = None if is_all else torch.tensor(rows, device=bank.device)
-    return RowTerms(rows=list(rows), index=index, rates=rates, decays=decays)
+    return RowTerms(rows=list(rows), rates=rates, decays=decays)
 
 
 def _seed_factor(member: Member, slot_id: str) -> float:
@@ -235,7 +232,7 @@ def _seed_factor(member: Member, slot_id: str) -> float:
 
 
 def _read_gradients(
-    network: StackedNetwork, members: Sequence[Member], terms: Sequence[tuple[Bank, RowTerms]]
+    network: StackedNetwork, members: Sequence[Member], plans: Sequence[RowPlan]
 ) -> list[dict[str, GradientReading]]:
     """Read the gradients that the last step left on every seed that is not committed."""
     slots = {
@@ -244,12 +241,13 @@ def _read_gradients(
         for group in seeds.groups()
     }
     norms: dict[tuple[int, str], list[Tensor]] = {}
-    for bank, own in terms:
+    for plan in plans:
+        bank = plan.bank
         slot_id = slots.get(id(bank))
         if slot_id is None:
             continue
         of_rows = bank.compute_gradient_norms()
-        for row in own.rows:
+        for row in plan.rows:
             if members[bank.keys[row]].model.slots[slot_id].stage != SeedStage.FOSSILIZED:
                 norms.setdefault((bank.keys[row], slot_id), []).append(of_rows[row])
     readings: list[dict[str, GradientReading]] = [{} for _ in members]

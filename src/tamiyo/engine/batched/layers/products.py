@@ -49,9 +49,8 @@ def multiply_plainly(left: Tensor, right: Tensor, out: Tensor | None = None) -> 
         return torch.bmm(left, right) if out is None else torch.bmm(left, right, out=out)
     product = _make_room(left, networks, rows, columns)
     torch.bmm(left, right, out=product)
-    return (
-        product.clone(memory_format=torch.contiguous_format) if out is None else out.copy_(product)
-    )
+    out = left.new_empty(product.shape) if out is None else out
+    return out.copy_(product)
 
 
 def _align(matrices: Tensor) -> Tensor:
