@@ -168,9 +168,10 @@ class StackedNetwork:
         with self.hosts.choosing(Chosen(rows=rows, is_fixed=True, generators=generators)):
             if self.shares_prefix:
                 outputs: Tensor = as_samples(self._run_children(visit, start, first=slot_id))
-                return outputs
-            with self._visiting(visit):
-                return as_samples(self._host(inputs))
+            else:
+                with self._visiting(visit):
+                    outputs = as_samples(self._host(inputs))
+        return outputs
 
     def run_variants(self, inputs: Tensor, variants: Sequence[Sequence[Overrides]]) -> Tensor:
         """Run every variant of every network on the same samples.
@@ -196,7 +197,8 @@ class StackedNetwork:
         repeated = repeat(inputs, len(table.environments))
         with self.hosts.choosing(self._choose(table.environments)), self._visiting(visit):
             outputs = as_samples(self._host(repeated))
-        return outputs.view(-1, len(inputs), *outputs.shape[1:])[table.places()]
+        apart: Tensor = outputs.view(-1, len(inputs), *outputs.shape[1:])
+        return apart[table.places()]
 
     def _weights(self, environment: int, slot_id: str) -> Weights:
         return self._members[environment].model.slots[slot_id].weights

@@ -1,4 +1,8 @@
-"""Batched layers: what a layer computes for many environments at once. A file for each kind."""
+"""Batched layers: what a layer computes for many environments at once.
+
+A file for each kind of layer. Importing such a file registers its layers, so this front door
+imports them all, whether or not somebody asks for one by name.
+"""
 
 from __future__ import annotations
 
@@ -40,8 +44,8 @@ __all__ = [
     "normalization",
     "pointwise",
     "pooling",
-    "seeds",
     "repeat",
+    "seeds",
     "split",
     "stack_module",
 ]

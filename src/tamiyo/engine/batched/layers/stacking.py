@@ -21,7 +21,7 @@ from tamiyo.engine.batched.layers.registry import BatchedForm, Layout, Rows, fin
 from tamiyo.model import StandIn, drawing_from
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from tamiyo.engine.batched.bank import Bank
 
@@ -181,9 +181,7 @@ class _Mapped:
         if self._is_mapped:
             try:
                 return _run_mapped(layer, tensors, parts, options)
-            except (
-                RuntimeError
-            ):  # no batching rule, random numbers, control flow that looks at data
+            except RuntimeError:  # no batching rule, random numbers, a look at the data
                 self._is_mapped = False
         return _run_one_by_one(layer, rows, tensors, parts, options)
 
@@ -192,10 +190,10 @@ def _run_mapped(
     layer: nn.Module,
     tensors: dict[str, Tensor],
     inputs: Sequence[object],
-    options: Any,  # noqa: ANN401
+    options: Mapping[str, object],
 ) -> Tensor:
     def run(own: dict[str, Tensor], *parts: object) -> Tensor:
-        output: Tensor = functional_call(layer, own, tuple(parts), options)
+        output: Tensor = functional_call(layer, own, tuple(parts), dict(options))
         return output
 
     axes = tuple(0 if isinstance(one, Tensor) else None for one in inputs)
@@ -208,7 +206,7 @@ def _run_one_by_one(
     rows: Rows,
     tensors: dict[str, Tensor],
     inputs: Sequence[object],
-    options: Any,  # noqa: ANN401
+    options: Mapping[str, object],
 ) -> Tensor:
     outputs = []
     for index in range(rows.count):
@@ -218,5 +216,5 @@ def _run_one_by_one(
         parts = tuple(one[index] if isinstance(one, Tensor) else one for one in inputs)
         generators = rows.generators
         with drawing_from(generators[index]) if generators else nullcontext():
-            outputs.append(functional_call(layer, own, parts, options))
+            outputs.append(functional_call(layer, own, parts, dict(options)))
     return torch.cat(outputs)
