@@ -11,7 +11,15 @@ from torch import Tensor
 
 from tamiyo.engine.batched.bank import Bank, Chosen
 from tamiyo.engine.batched.blending import Blend, plan_blend
-from tamiyo.engine.batched.layers import Features, as_samples, join, repeat, split, stack_module
+from tamiyo.engine.batched.layers import (
+    Features,
+    as_samples,
+    find_stacked_path,
+    join,
+    repeat,
+    split,
+    stack_module,
+)
 from tamiyo.engine.batched.seeds import SlotSeeds
 from tamiyo.engine.batched.variants import VariantTable
 from tamiyo.model import Site, map_names, tapping
@@ -52,7 +60,10 @@ class StackedNetwork:
         self.seeds = {slot_id: SlotSeeds(slot_id, device) for slot_id in self.order}
         names = map_names(self._host)
         self._sites = {
-            slot_id: Site(self._host, names[first.slots[slot_id].path]) for slot_id in self.order
+            slot_id: Site(
+                self._host, names[find_stacked_path(self._host, first.slots[slot_id].path)]
+            )
+            for slot_id in self.order
         }
         self._slots = {slot.path: slot_id for slot_id, slot in first.slots.items()}
         self.sync()

@@ -24,7 +24,7 @@ from tamiyo.engine.batched.layers.features import (
     split,
 )
 from tamiyo.engine.batched.layers.registry import BatchedForm, Layout, Rows, batches, find_batched
-from tamiyo.engine.batched.layers.stacking import BatchedLayer, stack_module
+from tamiyo.engine.batched.layers.stacking import BatchedLayer, find_stacked_path, stack_module
 
 __all__ = [
     "BatchedForm",
@@ -38,6 +38,7 @@ __all__ = [
     "batches",
     "convolution",
     "find_batched",
+    "find_stacked_path",
     "join",
     "linear",
     "normalization",
