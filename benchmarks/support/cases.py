@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from types import MappingProxyType
@@ -35,8 +36,6 @@ from tamiyo.tasks import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
     from tamiyo.contracts import LifecycleConfig
 
 EIGHT_BLUEPRINTS: Final = (
@@ -50,8 +49,8 @@ EIGHT_BLUEPRINTS: Final = (
     Blueprint.LORA,
 )
 _BLOCKS: Final = MappingProxyType({"r0c0": "block1", "r0c1": "block2", "r0c2": "block3"})
-_TEXT: Final = TextConfig(context=64, windows_per_epoch=320, held_out_windows=64)
-"""A fifth of an epoch of stdlib-text, and as much less to validate on."""
+_TEXT: Final = TextConfig(context=64, windows_per_epoch=160, held_out_windows=26)
+"""A tenth of an epoch of stdlib-text, and as much less to validate on."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -164,7 +163,7 @@ def large_mlp() -> Case:
 
 @cache
 def transformer() -> Case:
-    """The host of stdlib-text in epochs of 20 batches."""
+    """The host of stdlib-text in epochs of 10 batches."""
     task = get_task("stdlib-text")
     return Case(
         name="transformer of stdlib-text",

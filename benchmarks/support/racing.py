@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections import Counter
+from collections.abc import Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import wraps
@@ -19,7 +20,7 @@ from tamiyo.engine.batched import BatchedPopulation, population
 from tamiyo.engine.batched.network import StackedNetwork
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from support.cases import Case
 
@@ -102,9 +103,7 @@ def race(
         **summarize(times),
         target=target,
         peak=median(shares),
-        phases={
-            phase: 1e3 * seconds / rounds / environments for phase, seconds in phases.items()
-        },
+        phases={phase: 1e3 * seconds / rounds / environments for phase, seconds in phases.items()},
     )
 
 
