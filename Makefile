@@ -67,7 +67,7 @@ bench: $(READY)  ## time the parts that runs spend their time in
 	@set -e; for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python "$$file"; done
 
 compare: $(READY)  ## print the README's comparison table
-	@$(BIN)/tamiyo compare --task digits-canvas --controllers wait-only,random-legal,heuristic --seeds 40
+	@$(BIN)/tamiyo compare --task digits-canvas --controllers wait-only,random-legal,heuristic --seeds 40 --engine sequential
 
 clean:  ## remove caches and build products; keeps .venv and runs
 	@rm -rf build dist src/*.egg-info .coverage .coverage.* htmlcov

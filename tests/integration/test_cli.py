@@ -163,7 +163,7 @@ def test_compare_prints_one_json_object(capsys):
     assert (code, err, out.count("\n")) == (0, "", 1)
     assert {"task", "reference", "seeds", "rows"} <= set(content)
     assert content["seeds"] == [0, 1]
-    assert content["engine"]["kind"] == "SEQUENTIAL"
+    assert content["engine"]["kind"] == "BATCHED"
     assert content["engine"]["reason"]
     expected = {"name", "score", "difference", "low", "high", "test_accuracy", "parameters"}
     assert all(expected | {"multiply_adds"} <= set(row) for row in content["rows"])

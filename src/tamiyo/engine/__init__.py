@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from tamiyo.engine.choosing import PopulationChoice, build_population
+from tamiyo.engine.batched import BatchedPopulation
+from tamiyo.engine.choosing import PopulationChoice, build_population, find_obstacle
 from tamiyo.engine.config import EngineConfig, EngineKind, GovernorConfig
 from tamiyo.engine.counterfactual import (
     SplitResult,
@@ -29,6 +30,7 @@ from tamiyo.engine.work import WorkCounter
 from tamiyo.engine.workers import ArrayField, Encoding, SharedArrays, WorkerPopulation
 
 __all__ = [
+    "BatchedPopulation",
     "ArrayField",
     "Encoding",
     "EngineConfig",
@@ -58,6 +60,7 @@ __all__ = [
     "choose_scale",
     "compute_paired_difference",
     "evaluate_variants",
+    "find_obstacle",
     "judge_network",
     "measure_fossils",
     "read_gradients",

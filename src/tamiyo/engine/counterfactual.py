@@ -17,12 +17,12 @@ from tamiyo.contracts import (
     PairedDifference,
     SeedStage,
 )
-from tamiyo.model import SeedMeasurement, drawing_from, preserving_buffers
+from tamiyo.model import Overrides, SeedMeasurement, drawing_from, preserving_buffers
 from tamiyo.tasks import Units
 
 if TYPE_CHECKING:
     from tamiyo.engine.epoch import GradientReading
-    from tamiyo.model import Overrides, TamiyoModel
+    from tamiyo.model import TamiyoModel
     from tamiyo.tasks import Batches, Objective
 
 __all__ = [

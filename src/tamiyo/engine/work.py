@@ -79,7 +79,8 @@ def count_multiply_adds(step: Callable[[], object]) -> float:
     """Run a step and count its multiply-adds."""
     with FlopCounterMode(display=False, custom_mapping=_MISSED) as counter:
         step()
-    return counter.get_total_flops() / 2
+    flops: int = counter.get_total_flops()
+    return flops / 2
 
 
 def is_countable(model: nn.Module) -> bool:

@@ -2,6 +2,18 @@
 
 from __future__ import annotations
 
+from tamiyo.engine.batched.bank import Bank, Chosen
+from tamiyo.engine.batched.layers import as_samples, stack_module
+from tamiyo.engine.batched.optimizers import find_unsupported
 from tamiyo.engine.batched.population import BatchedPopulation
+from tamiyo.engine.batched.work import StructureWork
 
-__all__ = ["BatchedPopulation"]
+__all__ = [
+    "Bank",
+    "BatchedPopulation",
+    "Chosen",
+    "StructureWork",
+    "as_samples",
+    "find_unsupported",
+    "stack_module",
+]

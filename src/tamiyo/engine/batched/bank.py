@@ -7,23 +7,22 @@ row, so whoever holds the module sees it trained, and writing into them writes i
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from tamiyo.contracts import InvariantError
+from tamiyo.engine.batched.layers.products import ALIGNED_NUMBERS
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from torch import nn
 
 __all__ = ["Bank", "Chosen", "Entry", "list_entries"]
-
-_ALIGNED_NUMBERS: Final = 16
-"""Rows begin at multiples of 64 bytes: kernels then treat every row alike, bit for bit."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,6 +79,7 @@ class Bank:
         gradients: Their gradients, of the same shape.
         moments: Moments of the optimizer by name, each of that shape.
         steps: Steps that the optimizer has made on each row, shape [capacity], float32.
+        chosen: Which rows the present pass runs on; see :meth:`choosing`.
     """
 
     def __init__(self, template: nn.Module) -> None:
@@ -88,7 +88,7 @@ class Bank:
         self.keys: list[int] = []
         self._modules: list[nn.Module] = []
         trained = max((entry.end for entry in self.entries if entry.is_trained), default=0)
-        self._width = -(-trained // _ALIGNED_NUMBERS) * _ALIGNED_NUMBERS
+        self._width = _round_up(trained)
         self.device = next(
             (tensor.device for tensor in _tensors(template).values()), torch.device("cpu")
         )
@@ -101,7 +101,7 @@ class Bank:
             for entry in self.entries
             if not entry.is_trained
         }
-        self._chosen = Chosen()
+        self.chosen = Chosen()
         self._leaves: dict[str, Tensor] = {}
         self._gradients: list[Tensor] = []
         self._views: dict[str, Tensor] = {}
@@ -111,14 +111,9 @@ class Bank:
         return len(self.keys)
 
     @property
-    def chosen(self) -> Chosen:
-        """Which rows the present pass runs on."""
-        return self._chosen
-
-    @property
     def count(self) -> int:
         """Networks of the present pass, R."""
-        rows = self._chosen.rows
+        rows = self.chosen.rows
         return len(self) if rows is None else len(rows)
 
     def add(self, key: int, module: nn.Module) -> None:
@@ -153,9 +148,9 @@ class Bank:
             _set(self._modules[row], name, tensor.detach().clone())
         for rows in self._all_rows():
             rows[row] = rows[last]
-        for items in (self.keys, self._modules):
-            items[row] = items[last]
-            items.pop()
+        self.keys[row], self._modules[row] = self.keys[last], self._modules[last]
+        self.keys.pop()
+        self._modules.pop()
         if row < last:
             self._point(row)
         self._renew()
@@ -167,25 +162,19 @@ class Bank:
         for rows in self.moments.values():
             rows[row] = 0
 
-    def ensure_moments(self, *names: str) -> None:
-        """Make moments of these names, zero where they are new."""
-        for name in names:
-            if name not in self.moments:
-                self.moments[name] = torch.zeros_like(self.values)
-
     @contextmanager
     def choosing(self, chosen: Chosen) -> Iterator[None]:
         """Run what stands in the block on the chosen rows."""
-        before, views = self._chosen, self._views
-        self._chosen, self._views = chosen, {}
+        before, views = self.chosen, self._views
+        self.chosen, self._views = chosen, {}
         try:
             yield
         finally:
-            self._chosen, self._views = before, views
+            self.chosen, self._views = before, views
 
     def switch(self, chosen: Chosen) -> None:
         """Go on with other rows, until the block of :meth:`choosing` ends."""
-        self._chosen, self._views = chosen, {}
+        self.chosen, self._views = chosen, {}
 
     def read(self, name: str) -> Tensor:
         """Return a tensor of the chosen rows, shape [R, ...]; with gradients if it is trained.
@@ -222,9 +211,9 @@ class Bank:
         entry = self._by_name[name]
         first = entry.names[0]
         source = self._leaves[first] if entry.is_trained else self._others[first][: len(self)]
-        if self._chosen.is_fixed:
+        if self.chosen.is_fixed:
             source = source.detach()
-        return source if self._chosen.rows is None else source.index_select(0, self._chosen.rows)
+        return source if self.chosen.rows is None else source.index_select(0, self.chosen.rows)
 
     def _renew(self) -> None:
         """Make the views of all rows anew."""
@@ -290,8 +279,13 @@ def list_entries(module: nn.Module) -> list[Entry]:
                 begin=begin if is_trained else 0,
             )
         )
-        begin += tensor.numel() if is_trained else 0
+        begin += _round_up(tensor.numel()) if is_trained else 0
     return entries
+
+
+def _round_up(numbers: int) -> int:
+    """Round up to where the next matrix may begin."""
+    return -(-numbers // ALIGNED_NUMBERS) * ALIGNED_NUMBERS
 
 
 def _cut(rows: Tensor, entry: Entry) -> Tensor:

@@ -1,7 +1,7 @@
 """Blend the seeds of one slot into the features of many environments at once.
 
-What :func:`tamiyo.model.modules.compose` does for one: y = h + sum of alpha * delta(h). Seeds of one
-blueprint run together; environments without influence there are not touched.
+What :func:`tamiyo.model.modules.compose` does for one: y = h + sum of alpha * delta(h). Seeds
+of one blueprint run together; environments without influence there are not touched.
 """
 
 from __future__ import annotations
@@ -17,9 +17,10 @@ from tamiyo.contracts import AlphaAlgorithm
 from tamiyo.engine.batched.bank import Chosen
 from tamiyo.engine.batched.layers import Features, Maps, as_maps, as_samples, join, split
 from tamiyo.engine.batched.layers.pointwise import guard
+from tamiyo.engine.batched.seeds import SeedGroup
 
 if TYPE_CHECKING:
-    from tamiyo.engine.batched.seeds import SeedGroup, SlotSeeds
+    from tamiyo.engine.batched.seeds import SlotSeeds
     from tamiyo.model import Weights
 
 __all__ = ["Blend", "plan_blend"]
@@ -218,8 +219,7 @@ def _run_group(part: _Part, features: Tensor, like: Features) -> Tensor:
     outputs = part.group.network(join(features, like))
     if isinstance(like, Maps):
         return as_maps(outputs, part.count)
-    samples: Tensor = as_samples(outputs)
-    return samples.unflatten(0, (part.count, -1))
+    return split(as_samples(outputs), part.count)
 
 
 def _shape_scale(scale: Tensor, like: Features) -> Tensor:

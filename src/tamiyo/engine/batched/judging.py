@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Final
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from tamiyo.engine.counterfactual import SplitResult
 from tamiyo.tasks import CLASSIFICATION, NEXT_BYTE, Units
 
 if TYPE_CHECKING:
-    from tamiyo.tasks import Judgement, Objective
+    from collections.abc import Callable, Mapping, Sequence
 
-__all__ = ["compute_losses", "compute_values", "judge_networks"]
+    from tamiyo.contracts import MetricScale
+    from tamiyo.engine.batched.network import StackedNetwork
+    from tamiyo.model import Overrides
+    from tamiyo.tasks import Batches, Judgement, Objective
+
+__all__ = ["compute_losses", "compute_values", "evaluate_members", "judge_networks"]
 
 
 def compute_losses(objective: Objective, outputs: Tensor, targets: Tensor, networks: int) -> Tensor:
@@ -60,6 +65,43 @@ def judge_networks(
     repeated = targets.expand(len(outputs), *targets.shape).flatten(0, 1)
     values, losses = objective.judge(outputs.flatten(0, 1), repeated)
     return list(zip(_cut(values, len(outputs)), _cut(losses, len(outputs)), strict=True))
+
+
+@torch.no_grad()
+def evaluate_members(
+    network: StackedNetwork,
+    batches: Batches,
+    objective: Objective,
+    scale: MetricScale,
+    variants: Sequence[Sequence[Overrides]],
+) -> list[list[SplitResult]]:
+    """Evaluate variants of every environment's network on a whole split.
+
+    Args:
+        network: The networks; left in evaluation mode.
+        batches: The split.
+        objective: What outputs are judged by.
+        scale: How the metric becomes points.
+        variants: For each environment its variants, each slot id to the weights to use instead of
+            the slot's own.
+
+    Returns:
+        For each environment one result per variant.
+    """
+    network.train(is_training=False)
+    chunks = [
+        judge_networks(objective, network.run_variants(inputs, variants), targets)
+        for inputs, targets in batches
+    ]
+    results = iter(
+        SplitResult(
+            values=Units.join([values for values, _ in parts]),
+            losses=Units.join([losses for _, losses in parts]),
+            scale=scale,
+        )
+        for parts in zip(*chunks, strict=True)
+    )
+    return [[next(results) for _ in own] for own in variants]
 
 
 def _cut(units: Units, networks: int) -> list[Units]:

@@ -11,7 +11,15 @@ from torch import Tensor
 
 from tamiyo.engine.batched.bank import Bank, Chosen
 from tamiyo.engine.batched.blending import Blend, plan_blend
-from tamiyo.engine.batched.layers import Features, as_samples, join, repeat, split, stack_module
+from tamiyo.engine.batched.layers import (
+    Features,
+    as_samples,
+    find_stacked_path,
+    join,
+    repeat,
+    split,
+    stack_module,
+)
 from tamiyo.engine.batched.seeds import SlotSeeds
 from tamiyo.engine.batched.variants import VariantTable
 from tamiyo.model import Site, map_names, tapping
@@ -52,7 +60,10 @@ class StackedNetwork:
         self.seeds = {slot_id: SlotSeeds(slot_id, device) for slot_id in self.order}
         names = map_names(self._host)
         self._sites = {
-            slot_id: Site(self._host, names[first.slots[slot_id].path]) for slot_id in self.order
+            slot_id: Site(
+                self._host, names[find_stacked_path(self._host, first.slots[slot_id].path)]
+            )
+            for slot_id in self.order
         }
         self._slots = {slot.path: slot_id for slot_id, slot in first.slots.items()}
         self.sync()
@@ -157,9 +168,10 @@ class StackedNetwork:
         with self.hosts.choosing(Chosen(rows=rows, is_fixed=True, generators=generators)):
             if self.shares_prefix:
                 outputs: Tensor = as_samples(self._run_children(visit, start, first=slot_id))
-                return outputs
-            with self._visiting(visit):
-                return as_samples(self._host(inputs))
+            else:
+                with self._visiting(visit):
+                    outputs = as_samples(self._host(inputs))
+        return outputs
 
     def run_variants(self, inputs: Tensor, variants: Sequence[Sequence[Overrides]]) -> Tensor:
         """Run every variant of every network on the same samples.
@@ -185,7 +197,8 @@ class StackedNetwork:
         repeated = repeat(inputs, len(table.environments))
         with self.hosts.choosing(self._choose(table.environments)), self._visiting(visit):
             outputs = as_samples(self._host(repeated))
-        return outputs.view(-1, len(inputs), *outputs.shape[1:])[table.places()]
+        apart: Tensor = outputs.view(-1, len(inputs), *outputs.shape[1:])
+        return apart[table.places()]
 
     def _weights(self, environment: int, slot_id: str) -> Weights:
         return self._members[environment].model.slots[slot_id].weights

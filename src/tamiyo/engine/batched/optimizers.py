@@ -10,14 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import torch
 
 from tamiyo.contracts import ConfigError
-
-if TYPE_CHECKING:
-    from tamiyo.engine.batched.bank import Bank
+from tamiyo.engine.batched.bank import Bank
 
 __all__ = ["RowOptimizer", "RowPlan", "RowTerms", "find_unsupported"]
 
@@ -63,7 +61,7 @@ class RowOptimizer:
         if reason is not None:
             raise ConfigError(reason)
         group = optimizer.param_groups[0]
-        settings = {name: group[name] for name in _SETTINGS if name in group}
+        settings: dict[str, Any] = {name: group[name] for name in _SETTINGS if name in group}
         return cls(kind=type(optimizer), settings=settings)
 
     def plan(self, bank: Bank, terms: RowTerms) -> RowPlan:
@@ -74,7 +72,8 @@ class RowOptimizer:
             terms: Which rows, and on what terms.
         """
         update, names = _UPDATES[self.kind]
-        bank.ensure_moments(*names)
+        for name in names:
+            bank.moments.setdefault(name, torch.zeros_like(bank.values))
         groups: dict[tuple[float, float, bool], list[int]] = {}
         for row, rate, decay in zip(terms.rows, terms.rates, terms.decays, strict=True):
             is_new = not bool(bank.steps[row])
@@ -83,7 +82,10 @@ class RowOptimizer:
             bank=bank,
             rows=terms.rows,
             step=partial(update, self.settings),
-            groups=[_RowGroup(bank, rows, names, *own) for own, rows in groups.items()],
+            groups=[
+                _RowGroup(bank, rows, names, (rate, decay), is_new=is_new)
+                for (rate, decay, is_new), rows in groups.items()
+            ],
         )
 
 
@@ -106,7 +108,7 @@ class RowPlan:
     def run(self) -> None:
         """Make one step; the bank's gradients are there."""
         for group in self.groups:
-            torch._foreach_add_(group.steps, 1)  # noqa: SLF001  # as PyTorch's optimizers do
+            torch._foreach_add_(group.steps, 1)  # as PyTorch's optimizers do
             self.step(group)
             group.is_new = False
 
@@ -119,12 +121,11 @@ class _RowGroup:
         bank: Bank,
         rows: Sequence[int],
         names: Sequence[str],
-        rate: float,
-        decay: float,
-        is_new: bool,  # noqa: FBT001  # from the key of the group
+        terms: tuple[float, float],
+        *,
+        is_new: bool,
     ) -> None:
-        self.rate = rate
-        self.decay = decay
+        self.rate, self.decay = terms
         self.is_new = is_new
         self.values, self.gradients, self.steps, *self.moments = (
             [stored[row] for row in rows]
@@ -151,7 +152,9 @@ def find_unsupported(optimizer: torch.optim.Optimizer) -> str | None:
 def _update_adam(settings: Mapping[str, Any], group: _RowGroup) -> None:
     """Adam (Kingma and Ba 2015); with decoupled decay AdamW (Loshchilov and Hutter 2019)."""
     is_decoupled = settings.get("decoupled_weight_decay", False)
-    kernel = torch._fused_adamw_ if is_decoupled else torch._fused_adam_  # noqa: SLF001  # what Adam(fused=True) calls
+    kernel = (
+        torch._fused_adamw_ if is_decoupled else torch._fused_adam_
+    )  # what Adam(fused=True) calls
     (beta1, beta2), (means, squares) = settings["betas"], group.moments
     kernel(
         group.values,
@@ -172,7 +175,7 @@ def _update_adam(settings: Mapping[str, Any], group: _RowGroup) -> None:
 
 def _update_sgd(settings: Mapping[str, Any], group: _RowGroup) -> None:
     """SGD, with momentum as PyTorch has it (Sutskever et al. 2013)."""
-    torch._fused_sgd_(  # noqa: SLF001  # what SGD(fused=True) calls
+    torch._fused_sgd_(  # what SGD(fused=True) calls
         group.values,
         group.gradients,
         group.moments[0] if settings["momentum"] else [],
@@ -186,7 +189,9 @@ def _update_sgd(settings: Mapping[str, Any], group: _RowGroup) -> None:
     )
 
 
-_UPDATES: Final[Mapping[type[torch.optim.Optimizer], tuple[Callable[..., None], tuple[str, ...]]]] = {
+_UPDATES: Final[
+    Mapping[type[torch.optim.Optimizer], tuple[Callable[..., None], tuple[str, ...]]]
+] = {
     torch.optim.Adam: (_update_adam, ("mean", "square")),
     torch.optim.AdamW: (_update_adam, ("mean", "square")),
     torch.optim.SGD: (_update_sgd, ("velocity",)),

@@ -7,10 +7,10 @@ import platform
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
+from tamiyo.engine.batched.judging import evaluate_members
 from tamiyo.engine.batched.network import StackedNetwork
 from tamiyo.engine.batched.optimizers import RowOptimizer
 from tamiyo.engine.batched.training import train_members
-from tamiyo.engine.batched.validation import evaluate_members
 from tamiyo.engine.batched.work import StructureWork
 from tamiyo.engine.counterfactual import (
     conclude_fossils,
@@ -63,8 +63,10 @@ class BatchedPopulation:
         trained = train_members(self._network, self.members, self._optimizer, self._work)
         validations = self._validate()
         results = [
-            member.finish_epoch(*parts)
-            for member, *parts in zip(self.members, trained, validations, refusals, strict=True)
+            member.finish_epoch(training, validation, refusal)
+            for member, training, validation, refusal in zip(
+                self.members, trained, validations, refusals, strict=True
+            )
         ]
         for position, result in enumerate(results):
             if result.measured.rolled_back is not None:

@@ -1,4 +1,4 @@
-"""One training epoch of a population: what :func:`tamiyo.engine.epoch.train_epoch` does, for all."""
+"""One training epoch of a population: :func:`tamiyo.engine.epoch.train_epoch` for all at once."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from torch import Tensor
 
 from tamiyo.contracts import AlphaAlgorithm, InvariantError, SeedStage
 from tamiyo.engine.batched.judging import compute_losses, compute_values
+from tamiyo.engine.batched.layers import split
 from tamiyo.engine.batched.optimizers import RowTerms
 from tamiyo.engine.epoch import TrainingResult, read_norms
 
@@ -67,9 +68,7 @@ class _Epoch:
         self._costs: list[float | None] = []
         self._objective = members[0].data.objective
         self._blends = network.plan()
-        self._plans = [
-            optimizer.plan(bank, terms) for bank, terms in _plan_terms(network, members)
-        ]
+        self._plans = [optimizer.plan(bank, terms) for bank, terms in _plan_terms(network, members)]
         self._incubating = _find_incubating(network, members)
         self._losses: Tensor | float = 0.0
         self._values: Tensor | float = 0.0
@@ -151,7 +150,7 @@ class _Epoch:
         count = len(self._members)
 
         def choose(samples: Tensor) -> Tensor:
-            return samples.unflatten(0, (count, -1))[list(environments)].flatten(0, 1)
+            return split(samples, count)[list(environments)].flatten(0, 1)
 
         outputs = self._network.resume(
             choose(inputs),

@@ -47,7 +47,10 @@ class VariantTable:
         Returns:
             For each network the one it comes from, ``None`` if nothing branched, and its weights.
         """
-        parents, weights, members, environments = [], [], [], []
+        parents: list[int] = []
+        weights: list[Weights] = []
+        members: list[list[int]] = []
+        environments: list[int] = []
         for index, environment in enumerate(self.environments):
             groups: dict[Weights, list[int]] = {}
             for variant in self._members[index]:

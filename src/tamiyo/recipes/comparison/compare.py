@@ -25,6 +25,8 @@ from tamiyo.recipes.statistics import Interval, compute_paired_interval
 __all__ = ["Comparison", "OnProgress", "compare_controllers", "compare_runs"]
 
 _FEWEST_SEEDS: Final = 2
+_TRIED_SEEDS: Final = 4
+"""Seeds that stand for many when an engine is chosen."""
 
 OnProgress = Callable[[float, int], None]
 """Told of the networks that are trained, the parts of those under way too, and of how many there
@@ -155,7 +157,8 @@ def compare_runs(
 def _choose_engine(arms: Mapping[str, RunConfig]) -> EngineUse:
     """Choose one engine for all arms, and refuse what cannot be trained.
 
-    It is chosen once, on two seeds, so that results depend on no number of seeds or processes.
+    It is chosen once, as for many seeds, so that results depend on no number of seeds or
+    processes.
 
     Raises:
         ConfigError: If an arm's settings are refused, or the arms name several engines.
@@ -167,7 +170,7 @@ def _choose_engine(arms: Mapping[str, RunConfig]) -> EngineUse:
     uses = []
     for arm in arms.values():
         task, data = build_effective_task(arm), load_task_data(arm.task)
-        seeds = range(arm.seed, arm.seed + _FEWEST_SEEDS)
+        seeds = range(arm.seed, arm.seed + _TRIED_SEEDS)
         with build_task_lockstep(arm, task, data, seeds=seeds, build_sink=NullSink) as lockstep:
             uses.append(lockstep.engine)
     # What does not suit every arm is used for none, so that all rows are trained alike.

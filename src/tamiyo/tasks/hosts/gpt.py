@@ -129,6 +129,7 @@ class CausalAttention(nn.Module):
         self.output = nn.Linear(width, width)
 
     def forward(self, features: Tensor) -> Tensor:
+        """Attend, [B, T, width] to [B, T, width]."""
         batch, length, width = features.shape
         split = self.queries_keys_values(features).view(batch, length, 3, self.heads, -1)
         queries, keys, values = split.permute(2, 0, 3, 1, 4)  # [B, heads, T, head_width] each

@@ -65,7 +65,7 @@ def test_processes_change_nothing():
 
 def test_a_comparison_says_what_trained_it():
     comparison = compare_controllers(QUICK, ["wait-only"], seeds=2)
-    assert comparison.engine.kind == EngineKind.SEQUENTIAL
+    assert comparison.engine.kind == EngineKind.BATCHED
     assert comparison.engine.reason
 
 

@@ -1,4 +1,8 @@
-"""Batched layers: what a layer computes for many environments at once. A file for each kind."""
+"""Batched layers: what a layer computes for many environments at once.
+
+A file for each kind of layer. Importing such a file registers its layers, so this front door
+imports them all, whether or not somebody asks for one by name.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +24,7 @@ from tamiyo.engine.batched.layers.features import (
     split,
 )
 from tamiyo.engine.batched.layers.registry import BatchedForm, Layout, Rows, batches, find_batched
-from tamiyo.engine.batched.layers.stacking import BatchedLayer, stack_module
+from tamiyo.engine.batched.layers.stacking import BatchedLayer, find_stacked_path, stack_module
 
 __all__ = [
     "BatchedForm",
@@ -34,13 +38,14 @@ __all__ = [
     "batches",
     "convolution",
     "find_batched",
+    "find_stacked_path",
     "join",
     "linear",
     "normalization",
     "pointwise",
     "pooling",
-    "seeds",
     "repeat",
+    "seeds",
     "split",
     "stack_module",
 ]

@@ -9,11 +9,11 @@ never on the number of networks: a network's numbers must not depend on what sta
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 from itertools import product
+from math import gcd, prod
 from typing import TYPE_CHECKING, Any, Final
 
 import torch
@@ -21,9 +21,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tamiyo.engine.batched.layers.normalization import per_channel
+from tamiyo.engine.batched.layers.products import ALIGNED_NUMBERS, multiply, multiply_plainly
 from tamiyo.engine.batched.layers.registry import Layout, batches
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tamiyo.engine.batched.layers.registry import Rows
 
 __all__ = ["Geometry", "Lowering", "choose_lowering", "convolve"]
@@ -128,15 +131,15 @@ def _conv2d(layer: nn.Conv2d, rows: Rows, maps: Tensor) -> Tensor:
     geometry = Geometry(
         inputs=layer.in_channels // groups,
         outputs=layer.out_channels // groups,
-        size=tuple(maps.shape[2:4]),
+        size=(maps.shape[2], maps.shape[3]),
         kernel=layer.kernel_size,  # type: ignore[arg-type]  # a pair, in a layer
-        stride=layer.stride,  # type: ignore[arg-type]
-        padding=layer.padding,  # type: ignore[arg-type]
-        dilation=layer.dilation,  # type: ignore[arg-type]
+        stride=layer.stride,  # type: ignore[arg-type]  # a pair
+        padding=layer.padding,  # type: ignore[arg-type]  # a pair
+        dilation=layer.dilation,  # type: ignore[arg-type]  # a pair
     )
     bias = None if layer.bias is None else rows["bias"].unflatten(1, (groups, -1)).flatten(0, 1)
     outputs = convolve(maps, weight, bias, geometry, choose_lowering(geometry, maps.shape[-1]))
-    return outputs.unflatten(0, (rows.count, groups)).flatten(1, 2)
+    return outputs.view(rows.count, layer.out_channels, *outputs.shape[2:])
 
 
 def convolve(
@@ -159,9 +162,11 @@ def convolve(
     if lowering == Lowering.COLUMNS:
         if bias is not None:  # the weight of a row of ones under the columns
             matrix = torch.cat([matrix, bias.unsqueeze(2)], dim=2)
+        rows = ALIGNED_NUMBERS // gcd(ALIGNED_NUMBERS, geometry.outputs)
+        matrix = F.pad(matrix, (0, -matrix.shape[2] % rows))  # to a size that needs no copies
         return _multiply_columns(maps, matrix, geometry).view(shape)
     if lowering == Lowering.POINTWISE:
-        outputs = torch.bmm(matrix, maps.flatten(2))
+        outputs = multiply(matrix, maps.flatten(2))
     elif lowering == Lowering.GROUPED:
         outputs = _convolve_grouped(maps, weight, geometry)
     else:
@@ -184,31 +189,32 @@ def _convolve_grouped(maps: Tensor, weight: Tensor, geometry: Geometry) -> Tenso
         dilation=geometry.dilation,
         groups=networks,
     )
-    return outputs.unflatten(1, (networks, -1)).permute(1, 2, 3, 4, 0).contiguous()
+    apart: Tensor = outputs.unflatten(1, (networks, -1)).permute(1, 2, 3, 4, 0)
+    return apart.contiguous()
 
 
 class _DenseConvolution(torch.autograd.Function):
     """The convolution's matrix [O H' W', C H W], written out for every network, times its maps."""
 
     @staticmethod
-    def forward(ctx: Any, maps: Tensor, weight: Tensor, geometry: Geometry) -> Tensor:  # type: ignore[override]  # noqa: ANN401
+    def forward(ctx: Any, maps: Tensor, weight: Tensor, geometry: Geometry) -> Tensor:  # noqa: ANN401  # torch gives it no type
         """Return the convolution, [R, O H' W', B]."""
         places = _find_places(geometry, maps.device)
         padded = F.pad(weight.flatten(1), (0, 1))  # the last weight is the zero of absent taps
         matrix = padded.index_select(1, places.weights).unflatten(1, places.shape)
         ctx.save_for_backward(maps, weight, matrix)
         ctx.places = places
-        return torch.bmm(matrix, maps.flatten(1, 3))
+        return multiply_plainly(matrix, maps.flatten(1, 3))
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None, None]:  # type: ignore[override]  # noqa: ANN401
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None, None]:  # noqa: ANN401  # as above
         """Return the gradients of maps and weight."""
         maps, weight, matrix = ctx.saved_tensors
         of_maps = of_weight = None
         if ctx.needs_input_grad[0]:
-            of_maps = torch.bmm(matrix.transpose(1, 2), gradient).view(maps.shape)
+            of_maps = multiply_plainly(matrix.mT, gradient).view(maps.shape)
         if ctx.needs_input_grad[1]:
-            of_matrix = torch.bmm(gradient, maps.flatten(1, 3).transpose(1, 2)).flatten(1)
+            of_matrix = multiply_plainly(gradient, maps.flatten(1, 3).mT).flatten(1)
             found = of_matrix.index_select(1, ctx.places.entries) * ctx.places.is_entry
             of_weight = found.unflatten(1, (weight[0].numel(), -1)).sum(dim=2).view(weight.shape)
         return of_maps, of_weight, None
@@ -236,19 +242,7 @@ def _find_places(geometry: Geometry, device: torch.device) -> _Places:
     """Find them by convolving, tap by tap, the numbers of the entries."""
     (height, width), (high, wide) = geometry.size, geometry.output_size
     shape = (geometry.outputs * high * wide, geometry.inputs * height * width)
-    numbers = torch.arange(shape[0] * shape[1]).view(
-        geometry.outputs, high, wide, geometry.inputs, height, width
-    )
-    of_weights: list[Tensor] = []
-    met = {tap: (read, write) for tap, read, write in geometry.taps()}
-    for row, column in product(range(geometry.kernel[0]), range(geometry.kernel[1])):
-        read, write = met.get((row, column), ((slice(0), slice(0)), (slice(0), slice(0))))
-        block = numbers[:, write[0], write[1], :, read[0], read[1]]  # [O, h, w, C, h, w]
-        pixels = block.diagonal(dim1=1, dim2=4).diagonal(dim1=1, dim2=3)  # [O, C, h, w]
-        of_weights.append(pixels.flatten(2))
-    most = max(pixels.shape[2] for pixels in of_weights)
-    padded = [F.pad(pixels, (0, most - pixels.shape[2]), value=-1) for pixels in of_weights]
-    entries = torch.stack(padded, dim=2).flatten(0, 2)  # [weights, most]
+    entries = _find_entries(geometry)
     weights = torch.full((shape[0] * shape[1],), len(entries))
     owners = torch.arange(len(entries))[:, None].expand_as(entries)
     weights[entries[entries >= 0]] = owners[entries >= 0]
@@ -260,8 +254,26 @@ def _find_places(geometry: Geometry, device: torch.device) -> _Places:
     )
 
 
+def _find_entries(geometry: Geometry) -> Tensor:
+    """Find the entries of each weight, [weights, most], filled up with -1."""
+    (height, width), (high, wide) = geometry.size, geometry.output_size
+    shape = (geometry.outputs, high, wide, geometry.inputs, height, width)
+    numbers = torch.arange(prod(shape)).view(shape)
+    of_weights: list[Tensor] = []
+    met = {tap: (read, write) for tap, read, write in geometry.taps()}
+    for row, column in product(range(geometry.kernel[0]), range(geometry.kernel[1])):
+        read, write = met.get((row, column), ((slice(0), slice(0)), (slice(0), slice(0))))
+        block = numbers[:, write[0], write[1], :, read[0], read[1]]  # [O, h, w, C, h, w]
+        pixels = block.diagonal(dim1=1, dim2=4).diagonal(dim1=1, dim2=3)  # [O, C, h, w]
+        of_weights.append(pixels.flatten(2))
+    most = max(pixels.shape[2] for pixels in of_weights)
+    padded = [F.pad(pixels, (0, most - pixels.shape[2]), value=-1) for pixels in of_weights]
+    return torch.stack(padded, dim=2).flatten(0, 2)
+
+
 def _multiply_densely(maps: Tensor, weight: Tensor, geometry: Geometry) -> Tensor:
-    outputs: Tensor = _DenseConvolution.apply(maps.contiguous(), weight, geometry)  # type: ignore[no-untyped-call]  # torch's
+    maps = maps.contiguous()
+    outputs: Tensor = _DenseConvolution.apply(maps, weight, geometry)  # type: ignore[no-untyped-call]  # torch's
     return outputs
 
 
@@ -277,7 +289,7 @@ class _ColumnConvolution(torch.autograd.Function):
         columns = maps.new_empty(0)
         for block in blocks:
             columns = _lay_out(maps[block], geometry, rows=matrix.shape[2])
-            torch.bmm(matrix[block], columns, out=outputs[block])
+            multiply_plainly(matrix[block], columns, outputs[block])
         kept = columns if len(blocks) == 1 else maps.new_empty(0)
         ctx.save_for_backward(maps, matrix, kept)
         ctx.geometry = geometry
@@ -290,10 +302,12 @@ class _ColumnConvolution(torch.autograd.Function):
         of_maps = torch.empty_like(maps) if ctx.needs_input_grad[0] else None
         of_matrix = matrix.new_empty(matrix.shape)
         for block in _list_blocks(maps, ctx.geometry):
-            columns = kept if len(kept) else _lay_out(maps[block], ctx.geometry, rows=matrix.shape[2])
-            torch.bmm(gradient[block], columns.transpose(1, 2), out=of_matrix[block])
+            columns = (
+                kept if len(kept) else _lay_out(maps[block], ctx.geometry, rows=matrix.shape[2])
+            )
+            multiply_plainly(gradient[block], columns.mT, of_matrix[block])
             if of_maps is not None:
-                products = torch.bmm(matrix[block].transpose(1, 2), gradient[block])
+                products = multiply_plainly(matrix[block].mT, gradient[block])
                 of_maps[block] = _add_up(products, maps.shape[1:], ctx.geometry)
         return of_maps, of_matrix, None
 
@@ -301,7 +315,7 @@ class _ColumnConvolution(torch.autograd.Function):
 def _multiply_columns(maps: Tensor, matrix: Tensor, geometry: Geometry) -> Tensor:
     if maps.stride(0) == 0 and not torch.is_grad_enabled():  # all networks see the same maps
         columns = _lay_out(maps[:1], geometry, rows=matrix.shape[2])
-        return torch.bmm(matrix, columns.expand(len(maps), -1, -1))
+        return multiply_plainly(matrix, columns.expand(len(maps), -1, -1))
     outputs: Tensor = _ColumnConvolution.apply(maps.contiguous(), matrix, geometry)  # type: ignore[no-untyped-call]  # torch's
     return outputs
 
@@ -332,9 +346,7 @@ def _add_up(columns: Tensor, shape: torch.Size, geometry: Geometry) -> Tensor:
     """Add every patch to the pixels it was taken from; returns maps [R, *shape]."""
     (down, right), (height, width) = geometry.padding, geometry.kernel
     channels, high, wide, samples = shape
-    padded = columns.new_zeros(
-        len(columns), channels, high + 2 * down, wide + 2 * right, samples
-    )
+    padded = columns.new_zeros(len(columns), channels, high + 2 * down, wide + 2 * right, samples)
     places = _view_patches(padded, geometry)  # [R, C, h, w, H', W', B]
     used = places[0].numel() // columns.shape[2]
     patches = columns[:, :used].view(places.shape)

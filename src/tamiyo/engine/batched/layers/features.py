@@ -38,7 +38,7 @@ def as_maps(features: Features, networks: int) -> Tensor:
     """Return features as [R, C, H, W, B]."""
     if isinstance(features, Maps):
         return features.data
-    return features.unflatten(0, (networks, -1)).permute(0, 2, 3, 4, 1).contiguous()
+    return split(features, networks).permute(0, 2, 3, 4, 1).contiguous()
 
 
 def repeat(samples: Tensor, networks: int) -> Features:
@@ -59,7 +59,8 @@ def split(features: Features, networks: int) -> Tensor:
     """Return features with the networks as an axis of their own: [R, B, ...] or [R, C, H, W, B]."""
     if isinstance(features, Maps):
         return features.data
-    return features.unflatten(0, (networks, -1))
+    separate: Tensor = features.unflatten(0, (networks, -1))
+    return separate
 
 
 def join(separate: Tensor, like: Features) -> Features:

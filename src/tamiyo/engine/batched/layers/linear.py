@@ -8,12 +8,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from tamiyo.engine.batched.layers.products import multiply
 from tamiyo.engine.batched.layers.registry import batches
+from tamiyo.tasks import LearnedPositions
 
 if TYPE_CHECKING:
     from tamiyo.engine.batched.layers.registry import Rows
-
-from tamiyo.tasks import LearnedPositions
 
 __all__: list[str] = []
 
@@ -22,10 +22,8 @@ __all__: list[str] = []
 def _linear(layer: nn.Linear, rows: Rows, features: Tensor) -> Tensor:
     flat = features.reshape(rows.count, -1, layer.in_features)
     weight = rows["weight"].transpose(1, 2)  # [R, in, out]
-    if layer.bias is None:
-        outputs = torch.bmm(flat, weight)
-    else:
-        outputs = torch.baddbmm(rows["bias"].unsqueeze(1), flat, weight)
+    bias = None if layer.bias is None else rows["bias"].unsqueeze(1)
+    outputs = multiply(flat, weight, bias)
     return outputs.view(*features.shape[:-1], layer.out_features)
 
 
@@ -47,5 +45,5 @@ def _embedding(layer: nn.Embedding, rows: Rows, symbols: Tensor) -> Tensor:
 @batches(LearnedPositions)
 def _learned_positions(_layer: LearnedPositions, rows: Rows, features: Tensor) -> Tensor:
     apart = features.unflatten(0, (rows.count, -1))
-    placed = apart + rows["weight"][:, None, : features.shape[1]]
+    placed: Tensor = apart + rows["weight"][:, None, : features.shape[1]]
     return placed.flatten(0, 1)

@@ -28,26 +28,31 @@ def _layer_norm(layer: nn.LayerNorm, rows: Rows, features: Tensor) -> Tensor:
         return normal
     apart = normal.unflatten(0, (rows.count, -1))
     shape = (rows.count, *[1] * (features.dim() - len(layer.normalized_shape)))
-    scaled = apart * rows["weight"].view(*shape, *layer.normalized_shape)
+    scaled: Tensor = apart * rows["weight"].view(*shape, *layer.normalized_shape)
     if layer.bias is not None:
         scaled = scaled + rows["bias"].view(*shape, *layer.normalized_shape)
-    return scaled.flatten(0, 1)
+    return scaled.view_as(features)
 
 
 @batches(nn.GroupNorm, layout=Layout.MAPS)
 def _group_norm(layer: nn.GroupNorm, rows: Rows, maps: Tensor) -> Tensor:
     groups = maps.reshape(len(maps), layer.num_groups, -1, maps.shape[-1])  # [R, G, numbers, B]
-    normal = _Standardize.apply(groups, layer.eps).view(maps.shape)
+    normal = _standardize(groups, layer.eps).view(maps.shape)
     if not layer.affine:
         return normal
     return normal * per_channel(rows["weight"]) + per_channel(rows["bias"])
+
+
+def _standardize(numbers: Tensor, eps: float) -> Tensor:
+    standardized: Tensor = _Standardize.apply(numbers, eps)  # type: ignore[no-untyped-call]  # torch's
+    return standardized
 
 
 class _Standardize(torch.autograd.Function):
     """Subtract the mean over axis 2 and divide by the standard deviation, as GroupNorm does."""
 
     @staticmethod
-    def forward(ctx: Any, numbers: Tensor, eps: float) -> Tensor:  # type: ignore[override]  # noqa: ANN401
+    def forward(ctx: Any, numbers: Tensor, eps: float) -> Tensor:  # noqa: ANN401  # torch's own
         """Return the standardized numbers."""
         centered = numbers - numbers.mean(dim=2, keepdim=True)
         variance = centered.square().mean(dim=2, keepdim=True)
@@ -57,7 +62,7 @@ class _Standardize(torch.autograd.Function):
         return normal
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:  # type: ignore[override]  # noqa: ANN401
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:  # noqa: ANN401  # torch's own
         """Return the gradient of the numbers."""
         normal, inverse = ctx.saved_tensors
         along = (gradient * normal).mean(dim=2, keepdim=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 import torch
@@ -12,6 +11,8 @@ from torch.nn import functional as F
 from tamiyo.engine.batched.layers.registry import Layout, batches
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tamiyo.engine.batched.layers.registry import Rows
 
 __all__ = ["guard"]

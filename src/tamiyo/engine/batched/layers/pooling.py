@@ -20,4 +20,4 @@ def _pool(layer: nn.Module, _rows: Rows, maps: Tensor) -> Tensor:
     # layout that its pooling is fast in.
     images = maps.flatten(0, 1).permute(0, 3, 1, 2)  # [R C, B, H, W]
     pooled: Tensor = layer(images).permute(0, 2, 3, 1)
-    return pooled.contiguous().unflatten(0, maps.shape[:2])
+    return pooled.contiguous().view(*maps.shape[:2], *pooled.shape[1:])

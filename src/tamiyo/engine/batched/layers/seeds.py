@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from tamiyo.engine.batched.layers.pointwise import guard
+from tamiyo.engine.batched.layers.products import multiply
 from tamiyo.engine.batched.layers.registry import Layout, batches
 from tamiyo.model import SqueezeExcite
 
@@ -28,4 +29,4 @@ def _squeeze_excite(_layer: SqueezeExcite, rows: Rows, maps: Tensor) -> Tensor:
 def _map_channels(rows: Rows, name: str, channels: Tensor) -> Tensor:
     """Apply a 1x1 convolution to [R, C, B]."""
     weight, bias = rows[f"{name}.weight"].flatten(2), rows[f"{name}.bias"]
-    return torch.baddbmm(bias.unsqueeze(2), weight, channels)
+    return multiply(weight, channels, bias.unsqueeze(2))

@@ -21,11 +21,11 @@ from tamiyo.engine.batched.layers.registry import BatchedForm, Layout, Rows, fin
 from tamiyo.model import StandIn, drawing_from
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from tamiyo.engine.batched.bank import Bank
 
-__all__ = ["BatchedLayer", "stack_module"]
+__all__ = ["BatchedLayer", "find_stacked_path", "stack_module"]
 
 
 class BatchedLayer(nn.Module):
@@ -92,32 +92,57 @@ def stack_module(
     Returns:
         A module that maps features of R networks as ``module`` maps those of one.
     """
-    stacked = _stack(copy.deepcopy(module), bank, f"{path}." if path else "", {})
+    stacked = _Stacker(bank).stack(copy.deepcopy(module), f"{path}." if path else "")
     for name, part in stacked.named_modules():
         if type(part) is nn.Sequential:
             _pool_before_activation(part, f"{name}." if name else "", watched)
     return stacked
 
 
-def _stack(
-    module: nn.Module, bank: Bank, prefix: str, stacked: dict[nn.Module, nn.Module]
-) -> nn.Module:
-    if module in stacked:
-        return stacked[module]
-    form = find_batched(module)
-    if form is None and _has_own_tensors(module):
-        form = BatchedForm(forward=_Mapped(), layout=Layout.SAMPLES)
-    if form is not None:
-        stacked[module] = BatchedLayer(module, form, Rows(bank, prefix))
-        return stacked[module]
-    is_sequence = type(module) is nn.Sequential
-    stacked[module] = module if is_sequence else Border(module)
-    for name, child in list(module._modules.items()):  # noqa: SLF001  # a shared child has two names
-        if child is not None:
-            own = _stack(child, bank, f"{prefix}{name}.", stacked)
-            is_bare = is_sequence or isinstance(own, Border)
-            module.register_module(name, own if is_bare else Border(own))
-    return stacked[module]
+class _Stacker:
+    """Replaces the layers of a module; what stands in several places is replaced once."""
+
+    def __init__(self, bank: Bank) -> None:
+        self._bank = bank
+        self._stacked: dict[nn.Module, nn.Module] = {}
+        self._bordered: dict[nn.Module, nn.Module] = {}
+
+    def stack(self, module: nn.Module, prefix: str) -> nn.Module:
+        """Return what stands for a module."""
+        if module not in self._stacked:
+            self._stacked[module] = self._replace(module, prefix)
+        return self._stacked[module]
+
+    def _replace(self, module: nn.Module, prefix: str) -> nn.Module:
+        form = find_batched(module)
+        if form is None and _has_own_tensors(module):
+            form = BatchedForm(forward=_Mapped(), layout=Layout.SAMPLES)
+        if form is not None:
+            return BatchedLayer(module, form, Rows(self._bank, prefix))
+        is_sequence = type(module) is nn.Sequential
+        for name, child in list(module._modules.items()):  # noqa: SLF001  # one child may stand twice
+            if child is not None:
+                own = self.stack(child, f"{prefix}{name}.")
+                module.register_module(name, own if is_sequence else self._surround(own))
+        return module if is_sequence else self._surround(module)
+
+    def _surround(self, module: nn.Module) -> nn.Module:
+        if isinstance(module, Border):
+            return module
+        return self._bordered.setdefault(module, Border(module))
+
+
+def find_stacked_path(stacked: nn.Module, path: str) -> str:
+    """Return where a module of the original stands in what :func:`stack_module` made of it."""
+    parts: list[str] = []
+    current = stacked
+    for name in path.split("."):
+        if isinstance(current, Border):
+            parts.append("host_module")
+            current = current.host_module
+        parts.append(name)
+        current = current.get_submodule(name)
+    return ".".join(parts)
 
 
 def _pool_before_activation(sequence: nn.Sequential, prefix: str, watched: Collection[str]) -> None:
@@ -156,9 +181,7 @@ class _Mapped:
         if self._is_mapped:
             try:
                 return _run_mapped(layer, tensors, parts, options)
-            except (
-                RuntimeError
-            ):  # no batching rule, random numbers, control flow that looks at data
+            except RuntimeError:  # no batching rule, random numbers, a look at the data
                 self._is_mapped = False
         return _run_one_by_one(layer, rows, tensors, parts, options)
 
@@ -167,10 +190,10 @@ def _run_mapped(
     layer: nn.Module,
     tensors: dict[str, Tensor],
     inputs: Sequence[object],
-    options: Any,  # noqa: ANN401
+    options: Mapping[str, object],
 ) -> Tensor:
     def run(own: dict[str, Tensor], *parts: object) -> Tensor:
-        output: Tensor = functional_call(layer, own, tuple(parts), options)
+        output: Tensor = functional_call(layer, own, tuple(parts), dict(options))
         return output
 
     axes = tuple(0 if isinstance(one, Tensor) else None for one in inputs)
@@ -183,7 +206,7 @@ def _run_one_by_one(
     rows: Rows,
     tensors: dict[str, Tensor],
     inputs: Sequence[object],
-    options: Any,  # noqa: ANN401
+    options: Mapping[str, object],
 ) -> Tensor:
     outputs = []
     for index in range(rows.count):
@@ -193,5 +216,5 @@ def _run_one_by_one(
         parts = tuple(one[index] if isinstance(one, Tensor) else one for one in inputs)
         generators = rows.generators
         with drawing_from(generators[index]) if generators else nullcontext():
-            outputs.append(functional_call(layer, own, parts, options))
+            outputs.append(functional_call(layer, own, parts, dict(options)))
     return torch.cat(outputs)
