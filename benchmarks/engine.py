@@ -59,9 +59,13 @@ _RACES: Final[tuple[tuple[Callable[[], Case], dict[int, float | None]], ...]] = 
 
 _CHOICES: Final[tuple[tuple[Callable[[], Case], int], ...]] = (
     (small_cnn, 1),
-    (small_cnn, 2),
+    (small_cnn, 4),
     (small_mlp, 1),
-    (transformer, 2),
+    (small_mlp, 4),
+    (transformer, 4),
+    (canvas_cnn, 4),
+    (partial(wide_cnn, 16), 4),
+    (partial(wide_cnn, 64), 4),
     (large_mlp, 4),
     (partial(wide_cnn, 64, (64, 128, 128)), 4),
 )
@@ -117,7 +121,7 @@ def measure(rounds: int, *, is_quick: bool) -> Iterator[Row]:
             if not is_quick or target is not None:
                 yield race(build(), environments, rounds=rounds, group="batched", target=target)
     for build, environments in _CHOICES[: 2 if is_quick else None]:
-        yield choose(build(), environments, rounds=2 * rounds)
+        yield choose(build(), environments, rounds=rounds)
     if is_quick:
         return
     for environments in (16, 64):
