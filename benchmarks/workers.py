@@ -17,9 +17,8 @@ import os
 from functools import partial
 from multiprocessing import get_context
 from multiprocessing.reduction import ForkingPickler
-from pathlib import Path
 from statistics import median
-from time import perf_counter, process_time
+from time import process_time
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -30,6 +29,7 @@ from support.populations import (
     build_idle,
     build_members,
 )
+from support.timing import read_cpu_seconds, time_wall
 
 from tamiyo.contracts import AdaptationCommand, NullSink
 from tamiyo.engine import WorkerPopulation
@@ -206,19 +206,6 @@ def time_often(function: Callable[[], object], steps: int) -> float:
 def median_milliseconds(seconds: Iterator[float]) -> float:
     """Give the median of times in milliseconds."""
     return 1e3 * median(seconds)
-
-
-def time_wall(function: Callable[[], object]) -> float:
-    """Time one call in seconds of wall time."""
-    start = perf_counter()
-    function()
-    return perf_counter() - start
-
-
-def read_cpu_seconds(process_id: int) -> float:
-    """Read the CPU time of another process; needs Linux."""
-    nanoseconds = Path(f"/proc/{process_id}/schedstat").read_text(encoding="ascii").split()[0]
-    return int(nanoseconds) / 1e9
 
 
 if __name__ == "__main__":

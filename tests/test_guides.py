@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from tamiyo.engine.batched.layers import registry
 from tamiyo.model import TamiyoModel
 
 GUIDES = Path(__file__).parent.parent / "docs" / "guides"
@@ -50,6 +51,31 @@ def test_the_guide_on_playing_by_hand_runs_and_its_actions_are_legal(tmp_path, m
     assert names["returns"].shape == (4,)
     assert names["five"].unwrapped.config.slots == 5
     assert len(capsys.readouterr().out.splitlines()) == 2
+
+
+def test_the_guide_on_batched_layers_runs_and_its_layer_is_registered(monkeypatch):
+    monkeypatch.setattr(registry, "_FORMS", dict(registry._FORMS))
+    names = run_guide("batched-layers.md")
+    assert registry.find_batched(torch.nn.PReLU()).forward is names["prelu"]
+    assert len(names["together"]) == 4  # outputs, and the gradients of three parameters
+
+
+@pytest.mark.parametrize(
+    ("channels", "shape"),
+    [(3, (4, 5, 3)), (1, (4, 5, 3)), (1, (4, 5, 3, 7))],
+    ids=["vectors", "one slope", "sequences"],
+)
+def test_the_layer_of_the_guide_equals_the_plain_one_on_other_shapes(monkeypatch, channels, shape):
+    monkeypatch.setattr(registry, "_FORMS", dict(registry._FORMS))
+    names = run_guide("batched-layers.md")
+    features = torch.randn(shape, generator=torch.Generator().manual_seed(0))
+    networks = [torch.nn.Sequential(torch.nn.PReLU(channels)) for _ in features]
+    together = names["train_batched"](networks, features.flatten(0, 1))
+    alone = [
+        names["train_alone"](network, own) for network, own in zip(networks, features, strict=True)
+    ]
+    for batched, plain in zip(together, zip(*alone, strict=True), strict=True):
+        torch.testing.assert_close(batched, torch.stack(plain))
 
 
 @pytest.mark.parametrize("guide", sorted(GUIDES.glob("*.md")), ids=lambda path: path.stem)

@@ -19,6 +19,7 @@ from tamiyo.engine import (
     StepResult,
     build_task_trainee,
 )
+from tamiyo.engine.batched import BatchedPopulation
 from tamiyo.observation import (
     ObservationEncoder,
     build_layout,
@@ -49,8 +50,17 @@ def _load_data() -> TaskData:
 
 
 def build_members(environments: Sequence[int], sink: EventSink) -> SequentialPopulation:
-    """Build environments of digits-cnn."""
-    members = [
+    """Build environments of digits-cnn, trained one after the other."""
+    return SequentialPopulation(_list_members(environments, sink))
+
+
+def build_batched(environments: Sequence[int], sink: EventSink) -> BatchedPopulation:
+    """Build environments of digits-cnn, trained as one network."""
+    return BatchedPopulation(_list_members(environments, sink))
+
+
+def _list_members(environments: Sequence[int], sink: EventSink) -> list[Member]:
+    return [
         Member(
             TASK.config,
             _load_data(),
@@ -63,7 +73,6 @@ def build_members(environments: Sequence[int], sink: EventSink) -> SequentialPop
         )
         for environment in environments
     ]
-    return SequentialPopulation(members)
 
 
 class IdlePopulation:

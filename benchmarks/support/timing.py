@@ -6,8 +6,9 @@ import argparse
 import gc
 import json
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from statistics import median
-from time import process_time
+from time import perf_counter, process_time
 from typing import TYPE_CHECKING
 
 import torch
@@ -85,6 +86,19 @@ def run(summary: str, measure: Callable[[int], Sequence[Comparison]], *, repetit
             f"{item.name:44} {item.ours_milliseconds:9.2f} ms {item.reference_milliseconds:9.2f} ms"
             f"   ratio {item.ratio:.3f}   target {item.target}{'' if item.reached else '   MISSED'}"
         )
+
+
+def time_wall(function: Callable[[], object]) -> float:
+    """Time one call in seconds of wall time."""
+    start = perf_counter()
+    function()
+    return perf_counter() - start
+
+
+def read_cpu_seconds(process_id: int) -> float:
+    """Read the CPU time of another process; needs Linux."""
+    nanoseconds = Path(f"/proc/{process_id}/schedstat").read_text(encoding="ascii").split()[0]
+    return int(nanoseconds) / 1e9
 
 
 def _time(function: Callable[[], object]) -> float:
