@@ -69,6 +69,8 @@ def test_variants_of_a_split_are_evaluated_as_each_environment_does():
     together = evaluate_members(network, *shared, variants)
     assert [len(own) for own in together] == [1, 2, 1]
     for member, own, overrides in zip(members, together, variants, strict=True):
-        for ours, theirs in zip(own, evaluate_variants(member.model, *shared, overrides), strict=True):
+        for ours, theirs in zip(
+            own, evaluate_variants(member.model, *shared, overrides), strict=True
+        ):
             assert ours.loss == pytest.approx(theirs.loss, abs=1e-6)
             assert ours.accuracy == theirs.accuracy
