@@ -31,7 +31,12 @@ def assert_same(module, numbers):
 
 def test_tied_parameters_are_one_entry():
     entries = list_entries(Tied())
-    assert [entry.names for entry in entries] == [("one", "two"), ("frozen",), ("last",), ("count",)]
+    assert [entry.names for entry in entries] == [
+        ("one", "two"),
+        ("frozen",),
+        ("last",),
+        ("count",),
+    ]
     assert [entry.is_trained for entry in entries] == [True, False, True, False]
     module = Tied()
     make_bank([module])
@@ -91,7 +96,9 @@ def test_forgetting_clears_one_row():
 
 def test_moments_move_with_their_row():
     bank = make_bank([Tied(seed) for seed in range(3)])
-    bank.moments["mean"] = torch.arange(len(bank.values)).float()[:, None].expand_as(bank.values).clone()
+    bank.moments["mean"] = (
+        torch.arange(len(bank.values)).float()[:, None].expand_as(bank.values).clone()
+    )
     bank.steps[:3] = torch.tensor([4.0, 5.0, 6.0])
     bank.remove(0)
     assert bank.keys == [2, 1]

@@ -88,9 +88,7 @@ def test_seeds_in_sequences_train_as_they_do_alone(blueprint):
 
 @pytest.mark.parametrize("blueprint", VECTOR_BLUEPRINTS)
 def test_seeds_on_vectors_train_as_they_do_alone(blueprint):
-    pair = Pair(
-        range(4), lambda: build_host(MLP), data=build_points(), slots={"r0c0": "block1"}
-    )
+    pair = Pair(range(4), lambda: build_host(MLP), data=build_points(), slots={"r0c0": "block1"})
     pair.live(seed_every_style(blueprint), 7)
     assert pair.batched.members[0].global_step == 56
 
@@ -135,9 +133,7 @@ LIFE = [
 def run_lives(environments):
     """Let each environment live by its own number alone; its member and its reports."""
     lifecycle = LifecycleConfig(incubate=True, min_prune_age_epochs=0, min_shadow_gain=0.0)
-    population = make_batched(
-        environments, build_normal_host, slots=NUMBERED, lifecycle=lifecycle
-    )
+    population = make_batched(environments, build_normal_host, slots=NUMBERED, lifecycle=lifecycle)
     rows = [
         population.step([LIFE[(epoch + environment) % len(LIFE)] for environment in environments])
         for epoch in range(6)
