@@ -77,7 +77,8 @@ class Blend:
         if not self.parts:
             return features
         whole = split(features, self.networks)
-        own = whole if self.places is None else whole.index_select(0, self.places)
+        # A node of its own either way: gradients are then summed in one order, to the same bits.
+        own = whole.view_as(whole) if self.places is None else whole.index_select(0, self.places)
         residual = self._run(own, features)
         blended = whole
         for algorithm, share in self.shares.items():
