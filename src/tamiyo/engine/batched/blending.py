@@ -227,4 +227,5 @@ def _shape_scale(scale: Tensor, like: Features) -> Tensor:
     """Give scales, [n, C, 1, 1] or [n, D], the shape that meets features of a layout."""
     if isinstance(like, Maps):
         return scale.unsqueeze(4)
-    return scale.unsqueeze(1)
+    own = scale.shape[1:]
+    return scale.view(len(scale), *[1] * (like.dim() - len(own)), *own)
