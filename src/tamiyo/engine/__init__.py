@@ -30,8 +30,8 @@ from tamiyo.engine.work import WorkCounter
 from tamiyo.engine.workers import ArrayField, Encoding, SharedArrays, WorkerPopulation
 
 __all__ = [
-    "BatchedPopulation",
     "ArrayField",
+    "BatchedPopulation",
     "Encoding",
     "EngineConfig",
     "EngineKind",

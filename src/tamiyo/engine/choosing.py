@@ -34,7 +34,7 @@ _FEWEST_MEMBERS: Final = 4
 """Environments from which on one network for all pays for every small host that was measured."""
 
 _MOST_MULTIPLY_ADDS: Final = 60_000_000
-"""Multiply-adds of a step from which on a host is busy with arithmetic, which batching spares not."""
+"""Multiply-adds of a step from which on a host is busy with arithmetic, which batching keeps."""
 
 _TRIAL_SAMPLES: Final = 4
 _TOLERANCE: Final = 1e-3

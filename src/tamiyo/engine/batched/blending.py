@@ -77,7 +77,8 @@ class Blend:
         if not self.parts:
             return features
         whole = split(features, self.networks)
-        own = whole if self.places is None else whole.index_select(0, self.places)
+        # A node of its own either way: gradients are then summed in one order, to the same bits.
+        own = whole.view_as(whole) if self.places is None else whole.index_select(0, self.places)
         residual = self._run(own, features)
         blended = whole
         for algorithm, share in self.shares.items():
@@ -226,4 +227,5 @@ def _shape_scale(scale: Tensor, like: Features) -> Tensor:
     """Give scales, [n, C, 1, 1] or [n, D], the shape that meets features of a layout."""
     if isinstance(like, Maps):
         return scale.unsqueeze(4)
-    return scale.unsqueeze(1)
+    own = scale.shape[1:]
+    return scale.view(len(scale), *[1] * (like.dim() - len(own)), *own)

@@ -36,8 +36,8 @@ def test_losses_are_those_of_each_network(objective, outputs, targets):
     torch.testing.assert_close(losses, torch.stack(alone))
 
 
-@per_objective
-def test_values_are_those_of_each_sample(objective, outputs, targets):
+def test_values_are_those_of_each_sample():
+    objective, outputs, targets = CASES[0]
     values = compute_values(objective, outputs.flatten(0, 1), targets.flatten(0, 1), 3)
     assert values.shape[0] == 3
     alone = [objective.training_metric(*pair) for pair in zip(outputs, targets, strict=True)]
@@ -45,8 +45,7 @@ def test_values_are_those_of_each_sample(objective, outputs, targets):
 
 
 def test_no_metric_has_no_values():
-    objective = replace(CLASSIFICATION, training_metric=None)
-    assert compute_values(objective, LOGITS[:, :, 0].flatten(0, 1), TARGETS, 3) is None
+    assert compute_values(NEXT_BYTE, LOGITS.flatten(0, 1), TARGETS.flatten(0, 1), 3) is None
 
 
 @per_objective
