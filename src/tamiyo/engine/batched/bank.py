@@ -9,20 +9,22 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import torch
 from torch import Tensor
 
 from tamiyo.contracts import InvariantError
-from tamiyo.engine.batched.layers.products import ALIGNED_NUMBERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from torch import nn
 
-__all__ = ["Bank", "Chosen", "Entry", "list_entries"]
+__all__ = ["ALIGNED_NUMBERS", "Bank", "Chosen", "Entry", "list_entries"]
+
+ALIGNED_NUMBERS: Final = 16
+"""Float32 numbers between places at which a matrix may begin: 64 bytes."""
 
 
 @dataclass(frozen=True, kw_only=True)

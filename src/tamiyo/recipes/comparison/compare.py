@@ -10,18 +10,21 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from statistics import fmean, median
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from tamiyo.contracts import ComparisonRow, ConfigError, NullSink
 from tamiyo.controller import WAIT_ONLY
 from tamiyo.engine import EngineKind, ask_for_equal_bits
-from tamiyo.recipes.comparison.counting import Report
 from tamiyo.recipes.comparison.measured import require_measured
-from tamiyo.recipes.comparison.processes import RunBlock, spread_seeds
+from tamiyo.recipes.comparison.processes import spread_seeds
 from tamiyo.recipes.comparison.seeds import SeedResults, count_rows, load_task_data, run_seeds
 from tamiyo.recipes.config import RunConfig, build_effective_task
 from tamiyo.recipes.lockstep import EngineUse, build_task_lockstep
 from tamiyo.recipes.statistics import Interval, compute_paired_interval
+
+if TYPE_CHECKING:
+    from tamiyo.recipes.comparison.counting import Report
+    from tamiyo.recipes.comparison.processes import RunBlock
 
 __all__ = ["Comparison", "OnProgress", "compare_controllers", "compare_runs"]
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 from multiprocessing import active_children
 
 import numpy as np
@@ -140,7 +141,7 @@ def interrupts():
 
 def test_interrupts_are_held_and_not_lost(interrupts):
     with _holding_interrupts():
-        os.kill(os.getpid(), signal.SIGINT)
+        signal.pthread_kill(threading.get_ident(), signal.SIGINT)
         assert interrupts == []
     assert interrupts == [True]
 

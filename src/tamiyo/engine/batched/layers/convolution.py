@@ -20,9 +20,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from tamiyo.engine.batched.bank import ALIGNED_NUMBERS
 from tamiyo.engine.batched.layers.normalization import per_channel
 from tamiyo.engine.batched.layers.products import (
-    ALIGNED_NUMBERS,
     ask_for_equal_bits,
     multiply,
     multiply_plainly,

@@ -51,7 +51,8 @@ def repeat(samples: Tensor, networks: int) -> Features:
 def as_samples(features: Any) -> Any:  # noqa: ANN401  # whatever code of others hands around
     """Return features as [R * B, ...]; anything else as it is."""
     if isinstance(features, Maps):
-        return features.data.permute(0, 4, 1, 2, 3).flatten(0, 1)
+        # Always a copy: a view, which it could be for one network, is summed in another order.
+        return features.data.permute(0, 4, 1, 2, 3).contiguous().flatten(0, 1)
     return features
 
 

@@ -15,10 +15,9 @@ from typing import Any, Final
 import torch
 from torch import Tensor
 
-__all__ = ["ALIGNED_NUMBERS", "ask_for_equal_bits", "multiply", "multiply_plainly"]
+from tamiyo.engine.batched.bank import ALIGNED_NUMBERS
 
-ALIGNED_NUMBERS: Final = 16
-"""Float32 numbers between places at which a matrix may begin."""
+__all__ = ["ask_for_equal_bits", "multiply", "multiply_plainly"]
 
 _ALIGNED_BYTES: Final = 64
 _REPRODUCIBLE: Final = 2
