@@ -192,7 +192,12 @@ def make_assignment(rows, *, build=build_shard, encoding=ENCODING, **settings):
             actions=actions,
             encoding=encoding,
             arrays=arrays,
-            **{"wants_events": True, "flushes_denormals": False, **settings},
+            **{
+                "wants_events": True,
+                "flushes_denormals": False,
+                "has_equal_bits": False,
+                **settings,
+            },
         )
     finally:
         actions.unlink()

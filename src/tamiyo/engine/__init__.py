@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tamiyo.engine.batched import BatchedPopulation
+from tamiyo.engine.batched import BatchedPopulation, ask_for_equal_bits
 from tamiyo.engine.choosing import PopulationChoice, build_population, find_obstacle
 from tamiyo.engine.config import EngineConfig, EngineKind, GovernorConfig
 from tamiyo.engine.counterfactual import (
@@ -55,6 +55,7 @@ __all__ = [
     "Validation",
     "WorkCounter",
     "WorkerPopulation",
+    "ask_for_equal_bits",
     "build_population",
     "build_task_trainee",
     "choose_scale",

@@ -68,6 +68,8 @@ class EngineConfig:
         lifecycle: Thresholds and clocks of a seed's life.
         governor: When training counts as diverged.
         seed_learning_rate_factor: Multiple of the task's learning rate for uncommitted seeds.
+        max_gradient_norm: Norm to which longer gradients are cut before each step, the host's and
+            every seed's by itself; ``None`` to leave them.
         max_parameters: Budget for all trainable parameters; ``None`` for no budget.
         check_invariants: Whether every step asserts Tamiyo's own promises (slower).
         engine: What trains several networks: one after the other, all in one batch, or what suits
@@ -77,6 +79,7 @@ class EngineConfig:
     lifecycle: LifecycleConfig = field(default_factory=LifecycleConfig)
     governor: GovernorConfig = field(default_factory=GovernorConfig)
     seed_learning_rate_factor: float = 0.5
+    max_gradient_norm: float | None = None
     max_parameters: int | None = None
     check_invariants: bool = False
     engine: Annotated[EngineKind, EnumChoicesFromValues] = EngineKind.AUTO
@@ -93,6 +96,10 @@ class EngineConfig:
         if not 0 < self.seed_learning_rate_factor < math.inf:
             got = self.seed_learning_rate_factor
             message = f"seed_learning_rate_factor must be positive, got {got}"
+            raise ConfigError(message)
+        limit = self.max_gradient_norm
+        if limit is not None and not 0 < limit < math.inf:
+            message = f"max_gradient_norm must be positive, got {limit}"
             raise ConfigError(message)
         if self.max_parameters is not None and self.max_parameters < 1:
             message = f"max_parameters must be at least 1, got {self.max_parameters}"

@@ -74,6 +74,7 @@ def train_epoch(
     layers: torch.Generator,
     shadow: torch.Generator,
     work: WorkCounter,
+    max_gradient_norm: float | None = None,
 ) -> TrainingResult:
     """Train one epoch.
 
@@ -85,6 +86,8 @@ def train_epoch(
         layers: Owned generator the host's own layers (dropout) draw from.
         shadow: Owned generator for shadow passes, so that they leave ``layers`` alone.
         work: Counts multiply-adds.
+        max_gradient_norm: Norm to which longer gradients are cut, the host's and every seed's by
+            itself; ``None`` to leave them.
 
     Returns:
         The epoch's training result.
@@ -100,6 +103,8 @@ def train_epoch(
             def step(inputs: Any = inputs, targets: Any = targets) -> None:  # noqa: ANN401  # the user's
                 optimizer.zero_grad()
                 epoch.add(*backpropagate(model, inputs, targets, objective, shadow), targets)
+                if max_gradient_norm is not None:
+                    _clip_gradients(model, max_gradient_norm)
                 optimizer.step()
 
             work.run_step(model, count_samples(targets), step)
@@ -147,6 +152,15 @@ def read_gradients(model: TamiyoModel) -> dict[str, GradientReading]:
         if gradients:
             readings[slot_id] = read_norms(torch.stack([gradient.norm() for gradient in gradients]))
     return readings
+
+
+def _clip_gradients(model: TamiyoModel, limit: float) -> None:
+    """Cut the gradient of the host and that of each seed, each by itself.
+
+    An incubating seed must not touch its host, not even by the length of its gradient.
+    """
+    for owner in (model.host, *model.seeds.values()):
+        torch.nn.utils.clip_grad_norm_(owner.parameters(), limit)
 
 
 class _EpochSums:

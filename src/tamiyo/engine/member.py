@@ -118,6 +118,7 @@ class Member:
         model: The host with its slots.
         optimizer: What leads the trainee's optimizer through growth.
         work: Counts multiply-adds.
+        max_gradient_norm: Norm to which longer gradients are cut; ``None`` to leave them.
         initial: The report of the untrained host.
 
     Raises:
@@ -140,6 +141,7 @@ class Member:
         self._config = config
         self.data = data
         self._sink = sink
+        self.max_gradient_norm = engine.max_gradient_norm
         self._check_invariants = engine.check_invariants
         self.generators = {
             purpose: torch.Generator().manual_seed(derive_seed(run_seed, environment, purpose))
@@ -195,6 +197,7 @@ class Member:
             layers=self.generators["layers"],
             shadow=self.generators["shadow"],
             work=self.work,
+            max_gradient_norm=self.max_gradient_norm,
         )
         return self.finish_epoch(trained, self._validate(), refusal)
 

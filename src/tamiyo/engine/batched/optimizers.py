@@ -152,9 +152,7 @@ def find_unsupported(optimizer: torch.optim.Optimizer) -> str | None:
 def _update_adam(settings: Mapping[str, Any], group: _RowGroup) -> None:
     """Adam (Kingma and Ba 2015); with decoupled decay AdamW (Loshchilov and Hutter 2019)."""
     is_decoupled = settings.get("decoupled_weight_decay", False)
-    kernel = (
-        torch._fused_adamw_ if is_decoupled else torch._fused_adam_
-    )  # what Adam(fused=True) calls
+    kernel = torch._fused_adamw_ if is_decoupled else torch._fused_adam_  # of Adam(fused=True)
     (beta1, beta2), (means, squares) = settings["betas"], group.moments
     kernel(
         group.values,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import repeat
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import torch
 from torch import Tensor
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from tamiyo.engine.member import Member
 
 __all__ = ["train_members"]
+
+_NORM_MARGIN: Final = 1e-6
+"""What PyTorch adds to a norm before it divides by it."""
 
 
 def train_members(
@@ -89,6 +92,8 @@ class _Epoch:
         self._backpropagate(losses, is_first=True)
         for slot_id, environments in self._incubating.items():
             self._train_shadow(slot_id, environments, captured[slot_id], inputs, targets)
+        if self._members[0].max_gradient_norm is not None:
+            self._clip(self._members[0].max_gradient_norm)
         for plan in self._plans:
             plan.run()
         samples = len(targets) // count
@@ -129,6 +134,18 @@ class _Epoch:
         for plan, own in zip(self._plans, leaves, strict=True):
             plan.bank.take_gradients([next(found) for _ in own], is_first=is_first)
 
+    def _clip(self, limit: float) -> None:
+        """Cut the gradient of every host and every seed, each by itself."""
+        learning = {id(plan.bank) for plan in self._plans}
+        owners = [[self._network.hosts]]
+        owners += [
+            [group.bank for group in seeds.groups() if id(group.bank) in learning]
+            for seeds in self._network.seeds.values()
+        ]
+        for banks in owners:
+            if banks:
+                _clip_rows(banks, len(self._members), limit)
+
     def _measure(self, inputs: Tensor, targets: Tensor) -> list[float | None]:
         """Return what a step costs each environment per sample."""
         count = len(self._members)
@@ -161,6 +178,17 @@ class _Epoch:
         )
         losses = compute_losses(self._objective, outputs, choose(targets), len(environments))
         self._backpropagate(losses, is_first=False)
+
+
+def _clip_rows(banks: Sequence[Bank], environments: int, limit: float) -> None:
+    """Cut gradients whose rows, one in each of some banks, belong together."""
+    keys = [torch.tensor(bank.keys, device=bank.device) for bank in banks]
+    squares = banks[0].gradients.new_zeros(environments)
+    for bank, own in zip(banks, keys, strict=True):
+        squares.index_add_(0, own, bank.gradients[: len(bank)].square().sum(dim=1))
+    factors = (limit / (squares.sqrt() + _NORM_MARGIN)).clamp(max=1)
+    for bank, own in zip(banks, keys, strict=True):
+        bank.gradients[: len(bank)] *= factors[own].unsqueeze(1)
 
 
 def _zip_batches(members: Sequence[Member]) -> Iterator[tuple[Tensor, Tensor]]:

@@ -6,6 +6,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from tamiyo.contracts import Head
+from tamiyo.engine.batched import ask_for_equal_bits
 from tamiyo.engine.workers.shard import Assignment, Build, Encoding
 from tamiyo.engine.workers.shared_arrays import ArrayField, SharedArrays
 from tamiyo.engine.workers.worker import Worker
@@ -55,6 +56,7 @@ class Crew:
                     arrays=self._arrays,
                     wants_events=wants_events,
                     flushes_denormals=_is_flushing_denormals(),
+                    has_equal_bits=ask_for_equal_bits(),
                 )
                 self._workers.append(Worker(assignment))
         except BaseException:

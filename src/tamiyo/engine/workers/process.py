@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from tamiyo.contracts import TamiyoError
+from tamiyo.engine.batched import ask_for_equal_bits
 from tamiyo.engine.workers.messages import Crash, Reply, Request
 from tamiyo.engine.workers.shard import Assignment, Shard
 
@@ -29,6 +30,7 @@ def serve(connection: Connection, assignment: Assignment) -> None:
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     torch.set_num_threads(1)
+    ask_for_equal_bits(wanted=assignment.has_equal_bits)
     torch.set_flush_denormal(assignment.flushes_denormals)
     try:
         _answer_all(connection, Shard(assignment))

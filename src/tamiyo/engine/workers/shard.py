@@ -57,6 +57,7 @@ class Assignment:
         arrays: Where the encoded results are left.
         wants_events: Whether events are collected.
         flushes_denormals: Whether its processor is to round denormal numbers to zero.
+        has_equal_bits: Whether its matrix products are not to depend on where a matrix lies.
     """
 
     build: Build
@@ -66,6 +67,7 @@ class Assignment:
     arrays: SharedArrays
     wants_events: bool
     flushes_denormals: bool
+    has_equal_bits: bool
 
     @property
     def action_rows(self) -> NDArray[np.int64]:

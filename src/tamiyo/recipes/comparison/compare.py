@@ -14,9 +14,10 @@ from typing import Final
 
 from tamiyo.contracts import ComparisonRow, ConfigError, NullSink
 from tamiyo.controller import WAIT_ONLY
-from tamiyo.engine import EngineKind
+from tamiyo.engine import EngineKind, ask_for_equal_bits
+from tamiyo.recipes.comparison.counting import Report
 from tamiyo.recipes.comparison.measured import require_measured
-from tamiyo.recipes.comparison.processes import spread_seeds
+from tamiyo.recipes.comparison.processes import RunBlock, spread_seeds
 from tamiyo.recipes.comparison.seeds import SeedResults, count_rows, load_task_data, run_seeds
 from tamiyo.recipes.config import RunConfig, build_effective_task
 from tamiyo.recipes.lockstep import EngineUse, build_task_lockstep
@@ -128,13 +129,15 @@ def compare_runs(
     if seeds < _FEWEST_SEEDS:
         message = f"seeds must be at least {_FEWEST_SEEDS}, got {seeds}"
         raise ConfigError(message)
+    has_equal_bits = _may_batch(arms) and ask_for_equal_bits()
     engine = _choose_engine(arms)
     first = arms[reference].seed
     chosen = range(first, first + seeds)
+    run = partial(
+        run_seeds, {name: _train_by(engine.kind, arm) for name, arm in arms.items()}, grown
+    )
     results = spread_seeds(
-        partial(
-            run_seeds, {name: _train_by(engine.kind, arm) for name, arm in arms.items()}, grown
-        ),
+        partial(_run_alike, run, has_equal_bits),
         chosen,
         workers,
         _build_report(on_progress, seeds * count_rows(arms, grown)),
@@ -152,6 +155,21 @@ def compare_runs(
             if grown is not None and name not in arms
         },
     )
+
+
+def _may_batch(arms: Mapping[str, RunConfig]) -> bool:
+    return any(arm.engine.engine != EngineKind.SEQUENTIAL for arm in arms.values())
+
+
+def _run_alike(
+    run: RunBlock,
+    has_equal_bits: bool,  # noqa: FBT001  # bound beforehand
+    seeds: Sequence[int],
+    report: Report,
+) -> list[SeedResults]:
+    """Run seeds in a process whose matrix products are computed as in the one that asks for it."""
+    ask_for_equal_bits(wanted=has_equal_bits)
+    return run(seeds, report)
 
 
 def _choose_engine(arms: Mapping[str, RunConfig]) -> EngineUse:

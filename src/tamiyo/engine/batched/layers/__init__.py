@@ -23,6 +23,7 @@ from tamiyo.engine.batched.layers.features import (
     repeat,
     split,
 )
+from tamiyo.engine.batched.layers.products import ask_for_equal_bits
 from tamiyo.engine.batched.layers.registry import BatchedForm, Layout, Rows, batches, find_batched
 from tamiyo.engine.batched.layers.stacking import BatchedLayer, find_stacked_path, stack_module
 
@@ -35,6 +36,7 @@ __all__ = [
     "Rows",
     "as_maps",
     "as_samples",
+    "ask_for_equal_bits",
     "batches",
     "convolution",
     "find_batched",

@@ -21,7 +21,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tamiyo.engine.batched.layers.normalization import per_channel
-from tamiyo.engine.batched.layers.products import ALIGNED_NUMBERS, multiply, multiply_plainly
+from tamiyo.engine.batched.layers.products import (
+    ALIGNED_NUMBERS,
+    ask_for_equal_bits,
+    multiply,
+    multiply_plainly,
+)
 from tamiyo.engine.batched.layers.registry import Layout, batches
 
 if TYPE_CHECKING:
@@ -162,8 +167,9 @@ def convolve(
     if lowering == Lowering.COLUMNS:
         if bias is not None:  # the weight of a row of ones under the columns
             matrix = torch.cat([matrix, bias.unsqueeze(2)], dim=2)
-        rows = ALIGNED_NUMBERS // gcd(ALIGNED_NUMBERS, geometry.outputs)
-        matrix = F.pad(matrix, (0, -matrix.shape[2] % rows))  # to a size that needs no copies
+        if not ask_for_equal_bits():
+            rows = ALIGNED_NUMBERS // gcd(ALIGNED_NUMBERS, geometry.outputs)
+            matrix = F.pad(matrix, (0, -matrix.shape[2] % rows))  # to a size that needs no copies
         return _multiply_columns(maps, matrix, geometry).view(shape)
     if lowering == Lowering.POINTWISE:
         outputs = multiply(matrix, maps.flatten(2))
