@@ -181,7 +181,6 @@ class ActorCritic(nn.Module):
         (hidden,) = self.norm.normalized_shape
         return self.norm.weight.new_zeros(2, self.memory.layers, num_envs, hidden)
 
-    @torch.inference_mode()
     def act(
         self,
         observations: Tensor,
@@ -200,10 +199,13 @@ class ActorCritic(nn.Module):
             deterministic: Take each head's most probable legal choice instead of drawing one.
             generator: Source of the draws, on the network's device.
         """
-        features, state = self._step(observations, state)
-        choose = _take_best if deterministic else self._sample_with(features.trunk, generator)
-        path = self.heads(features, masks, choose)
-        return ActResult(path.actions, path.log_probs, self._value(features), state)
+        with torch.inference_mode():
+            features, state = self._step(observations, state)
+            choose = _take_best if deterministic else self._sample_with(features.trunk, generator)
+            path = self.heads(features, masks, choose)
+            result = path.actions, path.log_probs, self._value(features), state
+        # Copies are tensors like any other, which callers may write into.
+        return ActResult(*(part.clone() for part in result))
 
     @torch.no_grad()
     def value(self, observations: Tensor, state: Tensor) -> Tensor:
