@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from tamiyo.model import TamiyoModel
 
 _WORKERS: Final = 2
-_SHARED_ENVIRONMENTS: Final = 16
+_SHARED_ENVIRONMENTS: Final = 64
 _BORN_TO_DIE: Final = LifecycleConfig(
     incubate=False, ramp=False, min_prune_age_epochs=0, embargo_epochs_after_prune=0
 )
