@@ -42,6 +42,8 @@ from support.lowerings import measure_layers
 from support.racing import Row, mix, race
 from support.surroundings import choose, edit, measure_memory, share
 
+from tamiyo.engine import ask_for_equal_bits
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -84,6 +86,7 @@ def main() -> None:
     parser.add_argument("--picture", type=Path, metavar="FOLDER", help="write two PNGs there")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
+    ask_for_equal_bits()
     torch.set_flush_denormal(True)
     rounds = 1 if arguments.quick else arguments.rounds
     if arguments.layers:

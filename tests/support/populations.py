@@ -157,13 +157,17 @@ def assert_reports_close(ours, theirs, path=""):
         torch.testing.assert_close(
             ours,
             theirs,
-            atol=TOLERANCE * (_POINTS_PER_UNIT if "points" in path else 1),
+            atol=TOLERANCE * (_POINTS_PER_UNIT if _is_in_points(path) else 1),
             rtol=TOLERANCE,
             equal_nan=True,
             msg=lambda m: f"{path}: {m}",
         )
     else:
         assert ours == theirs, f"{path}: {ours} is not {theirs}"
+
+
+def _is_in_points(path):
+    return any(word in path for word in ("points", "velocity"))
 
 
 def assert_bytes_equal(ours, theirs):
