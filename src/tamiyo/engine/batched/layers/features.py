@@ -12,11 +12,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
+import torch
 from torch import Tensor
 
 __all__ = ["Features", "Maps", "as_maps", "as_samples", "join", "repeat", "split"]
 
 _AXES_OF_IMAGES: Final = 4
+_TO_MAPS: Final = (0, 2, 3, 4, 1)
+_TO_SAMPLES: Final = (0, 4, 1, 2, 3)
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,7 @@ def as_maps(features: Features, networks: int) -> Tensor:
     """Return features as [R, C, H, W, B]."""
     if isinstance(features, Maps):
         return features.data
-    return split(features, networks).permute(0, 2, 3, 4, 1).contiguous()
+    return _permute(split(features, networks), _TO_MAPS)
 
 
 def repeat(samples: Tensor, networks: int) -> Features:
@@ -51,8 +54,7 @@ def repeat(samples: Tensor, networks: int) -> Features:
 def as_samples(features: Any) -> Any:  # noqa: ANN401  # whatever code of others hands around
     """Return features as [R * B, ...]; anything else as it is."""
     if isinstance(features, Maps):
-        # Always a copy: a view, which it could be for one network, is summed in another order.
-        return features.data.permute(0, 4, 1, 2, 3).contiguous().flatten(0, 1)
+        return _permute(features.data, _TO_SAMPLES).flatten(0, 1)
     return features
 
 
@@ -67,3 +69,27 @@ def split(features: Features, networks: int) -> Tensor:
 def join(separate: Tensor, like: Features) -> Features:
     """Undo :func:`split`, in the layout of other features."""
     return Maps(separate) if isinstance(like, Maps) else separate.flatten(0, 1)
+
+
+def _permute(tensor: Tensor, axes: tuple[int, ...]) -> Tensor:
+    permuted: Tensor = _Permute.apply(tensor, axes)  # type: ignore[no-untyped-call]  # torch's own
+    return permuted
+
+
+class _Permute(torch.autograd.Function):
+    """Copies in another order of the axes, and back: what is a view is summed in another order.
+
+    For a single network a view can pass for a copy, and then it would be summed as no other is.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, tensor: Tensor, axes: tuple[int, ...]) -> Tensor:  # noqa: ANN401  # torch's own
+        """Return the copy."""
+        ctx.axes = axes
+        return tensor.permute(axes).clone(memory_format=torch.contiguous_format)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:  # noqa: ANN401  # torch's own
+        """Return the gradient in the order it came in."""
+        back = sorted(range(len(ctx.axes)), key=ctx.axes.__getitem__)
+        return gradient.permute(back).clone(memory_format=torch.contiguous_format), None

@@ -65,6 +65,7 @@ class _Standardize(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:  # noqa: ANN401  # torch's own
         """Return the gradient of the numbers."""
         normal, inverse = ctx.saved_tensors
+        gradient = gradient.contiguous()
         along = (gradient * normal).mean(dim=2, keepdim=True)
         moved = gradient - gradient.mean(dim=2, keepdim=True) - normal * along
         return moved * inverse, None
