@@ -73,11 +73,12 @@ class RowOptimizer:
         """
         update, names = _UPDATES[self.kind]
         for name in names:
-            bank.moments.setdefault(name, torch.zeros_like(bank.values))
+            if name not in bank.moments:
+                bank.moments[name] = torch.zeros_like(bank.values)
+        steps = bank.steps.tolist()
         groups: dict[tuple[float, float, bool], list[int]] = {}
         for row, rate, decay in zip(terms.rows, terms.rates, terms.decays, strict=True):
-            is_new = not bool(bank.steps[row])
-            groups.setdefault((rate, decay, is_new), []).append(row)
+            groups.setdefault((rate, decay, steps[row] == 0), []).append(row)
         return RowPlan(
             bank=bank,
             rows=terms.rows,
