@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 __all__ = ["compute_losses", "compute_values", "evaluate_members", "judge_networks"]
 
+_LEFT_OUT: Final = -100
+"""Class that PyTorch's cross-entropy leaves out, of which its mean is not taken."""
+
 
 def compute_losses(objective: Objective, outputs: Tensor, targets: Tensor, networks: int) -> Tensor:
     """Compute the training loss of each network.
@@ -36,7 +39,10 @@ def compute_losses(objective: Objective, outputs: Tensor, targets: Tensor, netwo
     """
     batched = _LOSSES.get(objective.loss)
     if batched is not None:
-        return batched(outputs, targets).view(networks, -1).mean(dim=1)
+        losses = batched(outputs, targets).view(networks, -1)
+        if targets.is_floating_point():  # shares of every class, of which none is left out
+            return losses.mean(dim=1)
+        return losses.sum(dim=1) / (targets != _LEFT_OUT).view(networks, -1).sum(dim=1)
     pairs = zip(outputs.chunk(networks), targets.chunk(networks), strict=True)
     return torch.stack([objective.loss(*pair) for pair in pairs])
 

@@ -73,3 +73,12 @@ def test_variants_of_a_split_are_evaluated_as_each_environment_does():
         ):
             assert ours.loss == pytest.approx(theirs.loss, abs=1e-6)
             assert ours.accuracy == theirs.accuracy
+
+
+def test_targets_that_are_left_out_do_not_count():
+    outputs = torch.randn(6, 4, generator=torch.Generator().manual_seed(0))
+    targets = torch.tensor([0, -100, 2, 3, 1, -100])
+    together = compute_losses(CLASSIFICATION, outputs, targets, 2)
+    pairs = zip(outputs.chunk(2), targets.chunk(2), strict=True)
+    alone = torch.stack([CLASSIFICATION.loss(*pair) for pair in pairs])
+    torch.testing.assert_close(together, alone)
