@@ -21,7 +21,7 @@ from tamiyo.engine.batched import (
 )
 from tamiyo.engine.config import EngineKind
 from tamiyo.engine.population import Population, SequentialPopulation
-from tamiyo.model import drawing_from
+from tamiyo.model import drawing_from, has_hooks
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -137,7 +137,7 @@ def _find_own_obstacle(member: Member) -> str | None:
     kinds = {(str(tensor.dtype), str(tensor.device)) for tensor in tensors}
     if len(kinds) > 1 or any(tensor.dtype != torch.float32 for tensor in tensors):
         return f"all numbers of a host must be float32 on one device, got {sorted(kinds)}"
-    if any(_has_hooks(module) for module in host.modules()):
+    if any(has_hooks(module) for module in host.modules()):
         return "modules of a host must have no hooks, got some"
     held = {id(p) for group in optimizer.param_groups for p in group["params"]}
     if held != {id(p) for p in host.parameters() if p.requires_grad}:
@@ -145,12 +145,6 @@ def _find_own_obstacle(member: Member) -> str | None:
     if optimizer.state or member.model.epoch > 1:
         return "environments must not have trained yet, got one that has"
     return find_unsupported(optimizer)
-
-
-def _has_hooks(module: nn.Module) -> bool:
-    own = vars(module)
-    names = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
-    return any(own[name] for name in names)
 
 
 def _try_out(host: nn.Module, inputs: Tensor) -> str | None:

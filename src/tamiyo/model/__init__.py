@@ -19,7 +19,7 @@ from tamiyo.model.blueprints import (
     count_gate_parameters,
 )
 from tamiyo.model.commands import CommandOutcome
-from tamiyo.model.execution import Overrides
+from tamiyo.model.execution import Overrides, has_hooks
 from tamiyo.model.export import (
     GROWTH_FORMAT,
     Fossil,
@@ -69,6 +69,7 @@ __all__ = [
     "detach",
     "drawing_from",
     "graft",
+    "has_hooks",
     "list_fossils",
     "load_export",
     "map_names",

@@ -25,7 +25,7 @@ from tamiyo.model.tap import Site, map_names, tapping
 if TYPE_CHECKING:
     from tamiyo.model.slot import SeedSlot
 
-__all__ = ["Execution", "Overrides", "build_execution"]
+__all__ = ["Execution", "Overrides", "build_execution", "has_hooks"]
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -289,11 +289,17 @@ class _SegmentedExecution:
 
 def _is_plain(host: nn.Module) -> bool:
     """Say whether running a host child by child is all that calling it does."""
-    # The hooks are to be had from the instance's own attributes only, like a replaced forward.
     own = vars(host)
-    hooks = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
     is_changed = "forward" in own or own.get("_compiled_call_impl") is not None
-    return type(host) is nn.Sequential and not is_changed and not any(own[name] for name in hooks)
+    return type(host) is nn.Sequential and not is_changed and not has_hooks(host)
+
+
+def has_hooks(module: nn.Module) -> bool:
+    """Say whether calling a module runs somebody's hooks, those of its parts left aside."""
+    # They are to be had from the instance's own attributes only.
+    own = vars(module)
+    hooks = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+    return any(own[name] for name in hooks)
 
 
 def _list_names(host: nn.Module) -> list[str]:
