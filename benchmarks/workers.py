@@ -18,7 +18,6 @@ from functools import partial
 from multiprocessing import get_context
 from multiprocessing.reduction import ForkingPickler
 from statistics import median
-from time import process_time
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -29,7 +28,8 @@ from support.populations import (
     build_idle,
     build_members,
 )
-from support.timing import read_cpu_seconds, time_wall
+from support.surroundings import race_processes
+from support.timing import time_wall
 
 from tamiyo.contracts import AdaptationCommand, NullSink
 from tamiyo.engine import WorkerPopulation
@@ -73,21 +73,7 @@ def main() -> None:
 
 def measure_epochs(repetitions: int) -> dict[str, float]:
     """Train epochs of the same hosts in one process and in two, in turn."""
-    alone = build_members(_ENVIRONMENTS, NullSink())
-    walls, processor = [], []
-    with WorkerPopulation(build_members, _ENVIRONMENTS, workers=_WORKERS) as shared:
-        alone.step(_WAIT)
-        shared.step(_WAIT)
-        for _ in range(repetitions):
-            before = process_time()
-            one = time_wall(partial(alone.step, _WAIT))
-            cpu_one = process_time() - before
-            workers = [read_cpu_seconds(process_id) for process_id in shared.process_ids]
-            two = time_wall(partial(shared.step, _WAIT))
-            after = [read_cpu_seconds(process_id) for process_id in shared.process_ids]
-            busiest = max(end - begin for begin, end in zip(workers, after, strict=True))
-            walls.append((one, two))
-            processor.append((cpu_one, busiest))
+    walls, processor = race_processes(build_members, len(_ENVIRONMENTS), rounds=repetitions)
     return {
         "epoch of 16 hosts, one process, ms of wall": 1e3 * median(one for one, _ in walls),
         "epoch of 16 hosts, two workers, ms of wall": 1e3 * median(two for _, two in walls),

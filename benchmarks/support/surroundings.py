@@ -31,8 +31,10 @@ from tamiyo.engine.batched import BatchedPopulation
 from tamiyo.engine.batched.network import StackedNetwork
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
+    from tamiyo.contracts import EventSink
+    from tamiyo.engine import Population
     from tamiyo.model import TamiyoModel
 
 _WORKERS: Final = 2
@@ -64,11 +66,33 @@ def choose(case: Case, environments: int, *, rounds: int) -> Row:
 
 def share(*, rounds: int) -> Row:
     """Train a population in two worker processes, and in this one, in turn; wall time."""
-    environments = list(range(_SHARED_ENVIRONMENTS))
-    commands = [None] * _SHARED_ENVIRONMENTS
-    alone = build_batched(environments, NullSink())
+    walls, processor = race_processes(build_batched, _SHARED_ENVIRONMENTS, rounds=rounds)
+    return Row(
+        group="2 workers against 1 process, wall time",
+        name="CNN of digits-cnn",
+        environments=_SHARED_ENVIRONMENTS,
+        **summarize(
+            [(one / _SHARED_ENVIRONMENTS, two / _SHARED_ENVIRONMENTS) for one, two in walls]
+        ),
+        target=1.8,
+        remark=f"CPU of the busier worker {median(one / two for one, two in processor):.2f}, "
+        f"load {os.getloadavg()[0]:.1f}",
+    )
+
+
+def race_processes(
+    build: Callable[[Sequence[int], EventSink], Population], count: int, *, rounds: int
+) -> tuple[list[tuple[float, float]], list[tuple[float, float]]]:
+    """Train epochs of the same environments in one process and in two workers, in turn.
+
+    Returns:
+        Wall seconds of each epoch, one process and two; and CPU seconds, of the one process and of
+        the busier worker.
+    """
+    environments, commands = list(range(count)), [None] * count
+    alone = build(environments, NullSink())
     walls, processor = [], []
-    with WorkerPopulation(build_batched, environments, workers=_WORKERS) as shared:
+    with WorkerPopulation(build, environments, workers=_WORKERS) as shared:
         alone.step(commands), shared.step(commands)
         for _ in range(rounds):
             begin = process_time()
@@ -78,16 +102,9 @@ def share(*, rounds: int) -> Row:
             two = time_wall(partial(shared.step, commands))
             after = [read_cpu_seconds(process) for process in shared.process_ids]
             busiest = max(end - start for start, end in zip(before, after, strict=True))
-            walls.append((one / _SHARED_ENVIRONMENTS, two / _SHARED_ENVIRONMENTS))
-            processor.append(used / busiest)
-    return Row(
-        group="2 workers against 1 process, wall time",
-        name="CNN of digits-cnn",
-        environments=_SHARED_ENVIRONMENTS,
-        **summarize(walls),
-        target=1.8,
-        remark=f"CPU of the busier worker {median(processor):.2f}, load {os.getloadavg()[0]:.1f}",
-    )
+            walls.append((one, two))
+            processor.append((used, busiest))
+    return walls, processor
 
 
 def edit(case: Case, environments: int, *, rounds: int) -> tuple[float, float]:
