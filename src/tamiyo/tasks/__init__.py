@@ -41,6 +41,7 @@ from tamiyo.tasks.hosts import (
 from tamiyo.tasks.objectives import (
     BITS_PER_BYTE,
     CLASSIFICATION,
+    IGNORED_CLASS,
     NEXT_BYTE,
     Judgement,
     Objective,
@@ -61,6 +62,7 @@ __all__ = [
     "BITS_PER_BYTE",
     "CLASSIFICATION",
     "DIGITS_TRAIN_SIZE",
+    "IGNORED_CLASS",
     "NEXT_BYTE",
     "SPIRALS_ARMS",
     "SPIRALS_TRAIN_SIZE",

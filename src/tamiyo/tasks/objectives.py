@@ -16,6 +16,7 @@ from tamiyo.contracts import ACCURACY, ConfigError, MetricScale, ShapeError
 __all__ = [
     "BITS_PER_BYTE",
     "CLASSIFICATION",
+    "IGNORED_CLASS",
     "NEXT_BYTE",
     "Judgement",
     "Objective",
@@ -29,7 +30,7 @@ Judgement = Callable[[Any, Any], Tensor]
 
 _Judge = Callable[[Any, Any], "Tensor | Units"]
 
-_IGNORED_CLASS: Final = -100
+IGNORED_CLASS: Final = -100
 """Class that PyTorch's cross-entropy leaves out by default."""
 _SAME_LOSS: Final = 1e-3
 """Relative difference up to which two ways to compute a loss give the same one."""
@@ -160,7 +161,7 @@ def build_objective(loss: Judgement, metric: Judgement | None = None) -> Objecti
     if metric is not None:
         return Objective(loss=loss, metric=metric, losses=losses)
     if losses is not None or isinstance(loss, nn.CrossEntropyLoss):
-        accuracy = partial(_class_accuracy, ignored=getattr(loss, "ignore_index", _IGNORED_CLASS))
+        accuracy = partial(_class_accuracy, ignored=getattr(loss, "ignore_index", IGNORED_CLASS))
         return Objective(loss=loss, metric=accuracy, losses=losses, scale=ACCURACY)
     one_by_one = _split_samples(loss)
     return Objective(loss=loss, metric=one_by_one, losses=one_by_one)
@@ -248,7 +249,7 @@ def _is_right(outputs: Tensor, targets: Tensor) -> Tensor:
     return outputs.argmax(dim=1) == targets
 
 
-def _class_accuracy(outputs: Tensor, targets: Tensor, *, ignored: int = _IGNORED_CLASS) -> Units:
+def _class_accuracy(outputs: Tensor, targets: Tensor, *, ignored: int = IGNORED_CLASS) -> Units:
     return _per_kept_target(_is_right(outputs, targets), targets != ignored)
 
 
@@ -256,7 +257,7 @@ def _class_losses(
     outputs: Tensor,
     targets: Tensor,
     *,
-    ignored: int = _IGNORED_CLASS,
+    ignored: int = IGNORED_CLASS,
     label_smoothing: float = 0.0,
 ) -> Units:
     losses = F.cross_entropy(

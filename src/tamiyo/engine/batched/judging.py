@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from tamiyo.engine.counterfactual import SplitResult
-from tamiyo.tasks import CLASSIFICATION, NEXT_BYTE, Units
+from tamiyo.tasks import CLASSIFICATION, IGNORED_CLASS, NEXT_BYTE, Units
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -20,9 +20,6 @@ if TYPE_CHECKING:
     from tamiyo.tasks import Batches, Judgement, Objective
 
 __all__ = ["compute_losses", "compute_values", "evaluate_members", "judge_networks"]
-
-_LEFT_OUT: Final = -100
-"""Class that PyTorch's cross-entropy leaves out, of which its mean is not taken."""
 
 
 def compute_losses(objective: Objective, outputs: Tensor, targets: Tensor, networks: int) -> Tensor:
@@ -42,7 +39,7 @@ def compute_losses(objective: Objective, outputs: Tensor, targets: Tensor, netwo
         losses = batched(outputs, targets).view(networks, -1)
         if targets.is_floating_point():  # shares of every class, of which none is left out
             return losses.mean(dim=1)
-        return losses.sum(dim=1) / (targets != _LEFT_OUT).view(networks, -1).sum(dim=1)
+        return losses.sum(dim=1) / (targets != IGNORED_CLASS).view(networks, -1).sum(dim=1)
     pairs = zip(outputs.chunk(networks), targets.chunk(networks), strict=True)
     return torch.stack([objective.loss(*pair) for pair in pairs])
 
