@@ -24,7 +24,7 @@ from support.timing import Comparison, compare, run
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from tamiyo.contracts import Blueprint, NullSink
+from tamiyo.contracts import Blueprint, NullSink, SeedStream
 from tamiyo.engine import EngineConfig, Member, build_task_trainee
 from tamiyo.model import drawing_from
 from tamiyo.model.blueprints import build_seed_module
@@ -68,7 +68,7 @@ def build_engine_epoch(*, with_seeds: bool) -> Callable[[], object]:
         TASK.slots,
         lambda: build_task_trainee(build_plain(), TASK.config),
         engine=EngineConfig(lifecycle=AT_ONCE),
-        run_seed=0,
+        seeds=SeedStream(run_seed=0),
         environment=0,
         sink=NullSink(),
     )

@@ -18,6 +18,7 @@ from tamiyo.contracts import (
     Blueprint,
     LifecycleOp,
     NullSink,
+    SeedStream,
     Style,
     TaskConfig,
     Tempo,
@@ -80,7 +81,7 @@ class Case:
                 self.slots,
                 lambda: build_task_trainee(self.build(), self.config),
                 engine=EngineConfig(lifecycle=lifecycle),
-                run_seed=0,
+                seeds=SeedStream(run_seed=0, stream=environment),
                 environment=environment,
                 sink=NullSink(),
             )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from support.setting import AT_ONCE, list_growth_commands
 
-from tamiyo.contracts import EventSink, NullSink, build_action_spec
+from tamiyo.contracts import EventSink, NullSink, SeedStream, build_action_spec
 from tamiyo.controller import SignalTracker
 from tamiyo.engine import (
     ArrayField,
@@ -67,7 +67,7 @@ def _list_members(environments: Sequence[int], sink: EventSink) -> list[Member]:
             TASK.slots,
             lambda: build_task_trainee(build_host(TASK.host), TASK.config),
             engine=EngineConfig(lifecycle=AT_ONCE),
-            run_seed=0,
+            seeds=SeedStream(run_seed=0, stream=environment),
             environment=environment,
             sink=sink,
         )
@@ -125,7 +125,7 @@ class Showing:
         for tracker, report in zip(self._trackers, measured, strict=True):
             tracker.update(report)
         signals = [tracker.peek() for tracker in self._trackers]
-        arrays = gather_arrays([result.host for result in results], signals, measured)
+        arrays = gather_arrays([result.host for result in results], signals)
         return {
             "observations": self._encoder.encode(arrays),
             "action_masks": compute_action_masks(arrays, SPEC),

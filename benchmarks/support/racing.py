@@ -135,10 +135,12 @@ def undisturbed() -> Iterator[None]:
 
 
 @contextmanager
-def clocked(seconds: Counter[str]) -> Iterator[None]:
-    """Add up what each phase of a step takes."""
+def clocked(
+    seconds: Counter[str], parts: Sequence[tuple[Any, str, str]] = _PARTS
+) -> Iterator[None]:
+    """Add up what each phase of a step takes; parts are owner, name of a function, and phase."""
     with ExitStack() as stack:
-        for owner, name, phase in _PARTS:
+        for owner, name, phase in parts:
             timed = _time_calls(getattr(owner, name), phase, seconds)
             stack.enter_context(patch.object(owner, name, timed))
         yield

@@ -76,8 +76,9 @@ def make_batched(environments, host=build_tiny_host, **settings):
 class Pair:
     """The same environments trained one after the other and all at once."""
 
-    def __init__(self, environments, host=build_tiny_host, **settings):
+    def __init__(self, environments, host=build_tiny_host, *, tolerance=TOLERANCE, **settings):
         settings = {"host": host, **settings}
+        self.tolerance = tolerance
         self.sequential = SequentialPopulation(make_members(environments, **settings))
         self.batched = BatchedPopulation(make_members(environments, **settings))
         assert_reports_close(self.batched.initial, self.sequential.initial)
@@ -114,7 +115,7 @@ class Pair:
 
     def compare_states(self):
         for ours, theirs in zip(self.batched.members, self.sequential.members, strict=True):
-            assert_states_close(ours, theirs)
+            assert_states_close(ours, theirs, tolerance=self.tolerance)
             assert ours.global_step == theirs.global_step
 
 
@@ -122,13 +123,13 @@ _POINTS_PER_UNIT = 100
 """Differences of small losses, in points, show a hundred times their rounding."""
 
 
-def assert_states_close(ours, theirs):
+def assert_states_close(ours, theirs, *, tolerance=TOLERANCE):
     """Assert that two members have the same parameters, buffers and generators."""
     one, two = ours.model.state_dict(), theirs.model.state_dict()
     assert one.keys() == two.keys()
     for name, tensor in one.items():
         torch.testing.assert_close(
-            tensor, two[name], atol=TOLERANCE, rtol=TOLERANCE, msg=lambda m, n=name: f"{n}: {m}"
+            tensor, two[name], atol=tolerance, rtol=tolerance, msg=lambda m, n=name: f"{n}: {m}"
         )
     for name, generator in ours.generators.items():
         assert torch.equal(generator.get_state(), theirs.generators[name].get_state()), name

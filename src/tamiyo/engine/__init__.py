@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from tamiyo.engine.batched import BatchedPopulation, ask_for_equal_bits
-from tamiyo.engine.choosing import PopulationChoice, build_population, find_obstacle
 from tamiyo.engine.config import EngineConfig, EngineKind, GovernorConfig
 from tamiyo.engine.counterfactual import (
     SplitResult,
@@ -24,7 +23,13 @@ from tamiyo.engine.loaders import FixedBatches, LoaderData
 from tamiyo.engine.measuring import EpochMeter, choose_scale, judge_network
 from tamiyo.engine.member import FinalResult, Member, StepResult
 from tamiyo.engine.optimizers import GrowingOptimizer
-from tamiyo.engine.population import Population, SequentialPopulation
+from tamiyo.engine.populations import (
+    Population,
+    PopulationChoice,
+    SequentialPopulation,
+    build_population,
+    find_obstacle,
+)
 from tamiyo.engine.trainee import Trainee, build_task_trainee
 from tamiyo.engine.work import WorkCounter
 from tamiyo.engine.workers import ArrayField, Encoding, SharedArrays, WorkerPopulation

@@ -21,8 +21,8 @@ from tamiyo.contracts import (
     InvariantError,
     MetricScale,
     PairedDifference,
+    SeedStream,
     TaskConfig,
-    derive_seed,
     find_refusal,
     parse_stage,
 )
@@ -106,8 +106,9 @@ class Member:
         build: Builds the host and its optimizer; it may draw from the global generator, which
             stands for the member's own while it runs.
         engine: How to train.
-        run_seed: Seed of the run.
-        environment: Index in the population; with ``run_seed`` it decides every random draw.
+        seeds: Decides every random draw; members of one task that share it are equal until
+            something grows.
+        environment: Index in the population, for reports and events.
         sink: Where events go.
 
     Attributes:
@@ -133,7 +134,7 @@ class Member:
         build: Callable[[], Trainee],
         *,
         engine: EngineConfig,
-        run_seed: int,
+        seeds: SeedStream,
         environment: int,
         sink: EventSink,
     ) -> None:
@@ -144,7 +145,7 @@ class Member:
         self.max_gradient_norm = engine.max_gradient_norm
         self._check_invariants = engine.check_invariants
         self.generators = {
-            purpose: torch.Generator().manual_seed(derive_seed(run_seed, environment, purpose))
+            purpose: torch.Generator().manual_seed(seeds.derive(purpose))
             for purpose in ("host", "seeds", "data", "layers", "shadow")
         }
         with drawing_from(self.generators["host"]):

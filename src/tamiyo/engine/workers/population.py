@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from tamiyo.contracts import AdaptationCommand, EventSink
     from tamiyo.engine.member import FinalResult, StepResult
-    from tamiyo.engine.population import Population
+    from tamiyo.engine.populations import Population
     from tamiyo.engine.workers.shard import Encoding
 
 __all__ = ["WorkerPopulation"]

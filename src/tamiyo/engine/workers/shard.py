@@ -23,7 +23,7 @@ from tamiyo.engine.workers.messages import Begin, BeginClosing, Judge, Order, St
 from tamiyo.engine.workers.shared_arrays import ArrayField, SharedArrays
 
 if TYPE_CHECKING:
-    from tamiyo.engine.population import Population
+    from tamiyo.engine.populations import Population
 
 __all__ = ["Assignment", "Build", "Encoding", "Shard"]
 

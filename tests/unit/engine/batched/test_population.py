@@ -133,7 +133,9 @@ def live_at_different_times(environment, epoch):
 @pytest.mark.parametrize("lifecycle", [EAGER, INCUBATE], ids=["eager", "incubating"])
 def test_whole_lives_are_lived_as_alone_to_the_end(host, lifecycle):
     build, slots = host
-    pair = Pair(range(5), build, slots=slots, lifecycle=lifecycle)
+    # On some processors the rounding of a BatchNorm grows beyond 1e-5 through Adam in 56 steps.
+    tolerance = 1e-4 if build is build_normal_host else 1e-5
+    pair = Pair(range(5), build, slots=slots, lifecycle=lifecycle, tolerance=tolerance)
     stages = pair.live(live_at_different_times, EPOCHS)
     assert {None, SeedStage.GERMINATED, SeedStage.BLENDING} <= stages
     pair.close()

@@ -46,7 +46,8 @@ def _rounded(layer: nn.Module, _rows: Rows, numbers: Tensor) -> Tensor:
 def _dropout(layer: nn.Dropout, rows: Rows, features: Tensor) -> Tensor:
     if not layer.training or layer.p == 0:
         return features
-    kept = torch.empty_like(features, memory_format=torch.contiguous_format)
+    # The generators are on the processor, wherever the features are: equal draws everywhere.
+    kept = torch.empty(features.shape, dtype=features.dtype)
     for mask, generator in zip(kept.chunk(rows.count), rows.generators, strict=True):
         mask.bernoulli_(1 - layer.p, generator=generator)
-    return features * kept.div_(1 - layer.p)
+    return features * kept.div_(1 - layer.p).to(features.device)

@@ -20,7 +20,8 @@ from tamiyo.engine.batched import (
     stack_module,
 )
 from tamiyo.engine.config import EngineKind
-from tamiyo.engine.population import Population, SequentialPopulation
+from tamiyo.engine.populations.mixed import MixedPopulation
+from tamiyo.engine.populations.population import Population, SequentialPopulation
 from tamiyo.model import drawing_from, has_hooks
 
 if TYPE_CHECKING:
@@ -59,7 +60,8 @@ def build_population(members: Sequence[Member], kind: EngineKind) -> PopulationC
     """Bring environments together in a population.
 
     Args:
-        members: The environments, equal but for their numbers; none has trained yet.
+        members: The environments; none has trained yet. Where their hosts are of several
+            structures, those of each are trained together.
         kind: What is to train them; ``auto`` takes what suits them best.
 
     Raises:
@@ -67,6 +69,43 @@ def build_population(members: Sequence[Member], kind: EngineKind) -> PopulationC
     """
     if kind == EngineKind.SEQUENTIAL:
         return _choose(members, EngineKind.SEQUENTIAL, "it was asked for")
+    groups = _group_by_structure(members)
+    if len(groups) == 1:
+        return _choose_alike(members, kind)
+    choices = {
+        tuple(places): _choose_alike([members[place] for place in places], kind)
+        for places in groups
+    }
+    parts = {places: choice.population for places, choice in choices.items()}
+    kinds = {choice.kind for choice in choices.values()}
+    reason = next(iter(choices.values())).reason
+    return PopulationChoice(
+        population=MixedPopulation(parts),
+        kind=kinds.pop() if len(kinds) == 1 else EngineKind.BATCHED,
+        reason=f"hosts of {len(groups)} structures, each by itself; {reason}",
+    )
+
+
+def _group_by_structure(members: Sequence[Member]) -> list[list[int]]:
+    """Group places of members whose hosts are of one structure."""
+    groups: list[list[int]] = []
+    for place, member in enumerate(members):
+        structure = member.model.probes.structure
+        for group in groups:
+            if members[group[0]].model.probes.structure.find_difference(structure) is None:
+                group.append(place)
+                break
+        else:
+            groups.append([place])
+    return groups
+
+
+def _choose_alike(members: Sequence[Member], kind: EngineKind) -> PopulationChoice:
+    """Bring environments with hosts of one structure together.
+
+    Raises:
+        ConfigError: If the engine that was asked for cannot train them.
+    """
     if kind == EngineKind.AUTO and len(members) < _FEWEST_MEMBERS:
         reason = f"fewer than {_FEWEST_MEMBERS} environments gain nothing from batching"
         return _choose(members, EngineKind.SEQUENTIAL, reason)
@@ -110,8 +149,10 @@ def _choose(members: Sequence[Member], kind: EngineKind, reason: str) -> Populat
 
 def _find_difference(one: Member, other: Member) -> str | None:
     """Say what two environments do not share that a population shares."""
-    if one.data is not other.data:
-        return "environments must share their data, got several"
+    shared = ("control", "test", "objective", "batch_size", "batches_per_epoch")
+    for name in shared if one.data is not other.data else ():
+        if getattr(one.data, name, None) != getattr(other.data, name, None):
+            return f"environments must share {name} of their data, got several"
     difference = one.model.probes.structure.find_difference(other.model.probes.structure)
     if difference is not None:
         return f"hosts must be of one structure, got a different {difference}"

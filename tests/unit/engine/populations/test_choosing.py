@@ -17,6 +17,7 @@ from tamiyo.engine import (
     build_population,
     find_obstacle,
 )
+from tamiyo.engine.populations import MixedPopulation
 from tests.support.tasks import (
     WAIT,
     build_noisy_host,
@@ -119,10 +120,35 @@ def test_hosts_that_cannot_run_as_one_are_found_out(block, reason):
 
 def test_environments_that_differ_are_trained_one_by_one():
     members = [make_member(environment=0), make_member(environment=1)]
-    assert find_obstacle(members) == "environments must share their data, got several"
+    assert find_obstacle(members) == "environments must share control of their data, got several"
     data = build_tiny_data()
     members = [make_member(data=data), make_member(build_noisy_host, data=data)]
     assert "one structure" in find_obstacle(members)
+
+
+def test_training_samples_may_differ_where_all_else_of_the_data_is_shared():
+    data = build_tiny_data()
+    other = build_tiny_data()
+    for name in ("control", "test"):
+        setattr(other, name, getattr(data, name))
+    members = [make_member(data=data), make_member(data=other)]
+    assert find_obstacle(members) is None
+    other.batches_per_epoch += 1
+    assert find_obstacle(members) == (
+        "environments must share batches_per_epoch of their data, got several"
+    )
+
+
+def test_hosts_of_two_structures_are_trained_apart_and_the_choice_says_so():
+    data = build_tiny_data()
+    hosts = [build_tiny_host, build_noisy_host] * 4
+    members = [make_member(host, environment=i, data=data) for i, host in enumerate(hosts)]
+    choice = build_population(members, EngineKind.AUTO)
+    assert isinstance(choice.population, MixedPopulation)
+    assert choice.kind == EngineKind.BATCHED
+    assert choice.reason.startswith("hosts of 2 structures, each by itself; a step of")
+    one_by_one = build_population(members, EngineKind.SEQUENTIAL)
+    assert isinstance(one_by_one.population, SequentialPopulation)
 
 
 def test_hooks_optimizers_and_dtypes_that_rows_do_not_know_are_named():
