@@ -19,6 +19,7 @@ from tamiyo.contracts import (
     LifecycleOp,
     NullSink,
     PairedDifference,
+    SeedStream,
     Style,
     TaskConfig,
     Tempo,
@@ -192,7 +193,7 @@ def make_member(
         slots,
         lambda: build_task_trainee(host(), config),
         engine=settings,
-        run_seed=run_seed,
+        seeds=SeedStream(run_seed=run_seed, stream=environment),
         environment=environment,
         sink=sink or NullSink(),
     )

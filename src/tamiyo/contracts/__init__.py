@@ -93,6 +93,7 @@ from tamiyo.contracts.lifecycle import (
     sort_slot_ids,
 )
 from tamiyo.contracts.randomness import (
+    SeedStream,
     derive_seed,
 )
 from tamiyo.contracts.reports import (
@@ -108,11 +109,18 @@ from tamiyo.contracts.reports import (
     SlotReport,
     TrainingSignals,
 )
+from tamiyo.contracts.rewards import (
+    GAIN_METRIC,
+    THRASHING_METRIC,
+    EpisodeCounters,
+    RewardParts,
+)
 from tamiyo.contracts.tasks import (
     ACCURACY,
     MetricScale,
     TaskConfig,
     check_initial_loss,
+    compute_score,
 )
 
 __all__ = [
@@ -121,10 +129,12 @@ __all__ = [
     "CONTRIBUTION_MEMORY",
     "COOLDOWN_STAGES",
     "EVENT_SCHEMA",
+    "GAIN_METRIC",
     "HEADS_USED_BY",
     "LIVE_STAGES",
     "NEXT_GATES",
     "SAME_ALPHA",
+    "THRASHING_METRIC",
     "TRANSITIONS",
     "ActionSpec",
     "AdaptationCommand",
@@ -141,6 +151,7 @@ __all__ = [
     "ConfigError",
     "CurveChoice",
     "DecisionMade",
+    "EpisodeCounters",
     "EpochCompleted",
     "EpochReport",
     "Event",
@@ -166,6 +177,7 @@ __all__ = [
     "OpReport",
     "PairedDifference",
     "PolicyReport",
+    "RewardParts",
     "RolloutReport",
     "RunFinished",
     "RunStarted",
@@ -175,6 +187,7 @@ __all__ = [
     "SeedPruned",
     "SeedReport",
     "SeedStage",
+    "SeedStream",
     "ShapeError",
     "SlotBlock",
     "SlotIdError",
@@ -201,6 +214,7 @@ __all__ = [
     "check_at_most",
     "check_choices",
     "check_initial_loss",
+    "compute_score",
     "decode_record",
     "derive_seed",
     "encode_event",

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 
-__all__ = ["derive_seed"]
+__all__ = ["SeedStream", "derive_seed"]
 
 
 def derive_seed(run_seed: int, environment: int, purpose: str) -> int:
@@ -20,3 +21,20 @@ def derive_seed(run_seed: int, environment: int, purpose: str) -> int:
     """
     text = f"{run_seed}/{environment}/{purpose}".encode()
     return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "big") >> 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class SeedStream:
+    """One of a run's streams of random numbers.
+
+    Attributes:
+        run_seed: Seed of the run, any integer.
+        stream: Which of the run's streams, by default the first.
+    """
+
+    run_seed: int
+    stream: int = 0
+
+    def derive(self, purpose: str) -> int:
+        """Derive the seed of one generator, as :func:`derive_seed` does."""
+        return derive_seed(self.run_seed, self.stream, purpose)

@@ -271,6 +271,8 @@ class TrainingSignals:
         best_loss: Best control loss of the run.
         loss_history: The last five control losses, oldest first.
         accuracy_history: The last five control accuracies, oldest first.
+        train_accuracy: Accuracy on the training samples as they were met, points.
+        interactions: Every pair of seeds that the last epoch measured.
     """
 
     epoch: int
@@ -289,6 +291,8 @@ class TrainingSignals:
     best_loss: float
     loss_history: tuple[float, ...]
     accuracy_history: tuple[float, ...]
+    train_accuracy: float | None = None
+    interactions: tuple[InteractionReport, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,7 +8,7 @@ from typing import Final
 
 from tamiyo.contracts.errors import ConfigError, InvariantError, check_at_least
 
-__all__ = ["ACCURACY", "MetricScale", "TaskConfig", "check_initial_loss"]
+__all__ = ["ACCURACY", "MetricScale", "TaskConfig", "check_initial_loss", "compute_score"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -178,3 +178,17 @@ def check_initial_loss(config: TaskConfig, measured: float) -> None:
             f"{highest:.3g}] (initial_loss is {config.initial_loss:.3g}), got {measured:.3g}"
         )
         raise ConfigError(message)
+
+
+def compute_score(
+    accuracy: float, *, parameters: int, host_parameters: int, rent_points: float
+) -> float:
+    """Compute ``accuracy - rent * ln(parameters / host_parameters)``, points.
+
+    Args:
+        accuracy: Accuracy of the committed network, points.
+        parameters: Its trainable parameters.
+        host_parameters: Those of the host before anything grew.
+        rent_points: Points paid per unit of the logarithm.
+    """
+    return accuracy - rent_points * math.log(parameters / host_parameters)

@@ -57,6 +57,7 @@ from tamiyo.tasks.spirals import (
     load_spirals_splits,
 )
 from tamiyo.tasks.text import TextConfig, TextData, load_text
+from tamiyo.tasks.varied import HostConditions, HostDistribution, HostSource, VariedData
 
 __all__ = [
     "BITS_PER_BYTE",
@@ -72,7 +73,10 @@ __all__ = [
     "CanvasData",
     "CausalAttention",
     "DigitsIndices",
+    "HostConditions",
+    "HostDistribution",
     "HostRecipe",
+    "HostSource",
     "Judgement",
     "LearnedPositions",
     "Objective",
@@ -86,6 +90,7 @@ __all__ = [
     "TextData",
     "TrainingData",
     "Units",
+    "VariedData",
     "build_cnn",
     "build_gpt",
     "build_host",

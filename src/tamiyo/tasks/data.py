@@ -174,6 +174,7 @@ class ShuffledData:
         self._splits = splits
         self.objective = objective
         self.batch_size = batch_size
+        self.train = splits.train
         self.control = splits.control
         self.test = splits.test
         self.train_size = len(splits.train)

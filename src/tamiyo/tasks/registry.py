@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from types import MappingProxyType
 
-from tamiyo.contracts import ACCURACY, MetricScale, TaskConfig, UnknownNameError
+from tamiyo.contracts import ACCURACY, ConfigError, MetricScale, TaskConfig, UnknownNameError
 from tamiyo.tasks.canvas import CanvasConfig
-from tamiyo.tasks.data import CanvasData, ShuffledData, TaskData, count_batches
+from tamiyo.tasks.data import CanvasData, ShuffledData, TaskData, TrainingData, count_batches
 from tamiyo.tasks.digits import DIGITS_TRAIN_SIZE, load_digits_splits
 from tamiyo.tasks.hosts.recipes import HostRecipe, widen_recipe
 from tamiyo.tasks.objectives import BITS_PER_BYTE
 from tamiyo.tasks.spirals import SPIRALS_ARMS, SPIRALS_TRAIN_SIZE, load_spirals_splits
 from tamiyo.tasks.text import TextConfig, TextData, load_text
+from tamiyo.tasks.varied import HostConditions, HostDistribution, HostSource, VariedData
 
 __all__ = ["Task", "get_task", "list_tasks"]
 
@@ -40,6 +41,7 @@ class Task:
         slots: Slot id to module path in the host, in the order data flows through them.
         family: Hosts of the same kind from narrow to wide, ``host`` first.
         load_data: Loads the data onto the CPU.
+        distribution: Other hosts that an episode may draw; ``None`` if the task has one host only.
     """
 
     config: TaskConfig
@@ -48,6 +50,46 @@ class Task:
     slots: Mapping[str, str]
     family: tuple[HostRecipe, ...]
     load_data: Callable[[], TaskData]
+    distribution: HostDistribution | None = None
+
+    def find_host(self, data: TaskData, source: HostSource, seed: int) -> tuple[Task, TrainingData]:
+        """Return the task and the data of one run.
+
+        Args:
+            data: The task's data.
+            source: Where its host comes from.
+            seed: Seed of the run.
+
+        Raises:
+            ConfigError: If hosts are to be drawn and the task has no others.
+        """
+        if source == HostSource.FIXED:
+            return self, data
+        if self.distribution is None:
+            message = f"hosts must be {HostSource.FIXED} on task {self.config.name}, got {source}"
+            raise ConfigError(message)
+        conditions = self.distribution.get(self.distribution.draw(source, seed))
+        return self.apply_conditions(data, conditions, seed)
+
+    def apply_conditions(
+        self, data: TaskData, conditions: HostConditions, seed: int
+    ) -> tuple[Task, TrainingData]:
+        """Return the task with another host, and what that host learns from.
+
+        Args:
+            data: The task's data.
+            conditions: What the host is to be like.
+            seed: Seed of the run; it decides which samples the host gets.
+
+        Raises:
+            ConfigError: If the task's samples are not fixed, or there are too few of them.
+        """
+        if not isinstance(data, ShuffledData):
+            message = f"samples of task {self.config.name} must be fixed, got {type(data).__name__}"
+            raise ConfigError(message)
+        config = replace(self.config, learning_rate=conditions.learning_rate)
+        task = replace(self, host=conditions.host, config=config)
+        return task, VariedData(data, conditions, seed=seed)
 
 
 def get_task(name: str) -> Task:
@@ -71,11 +113,46 @@ def list_tasks() -> tuple[str, ...]:
 
 def _build_digits_cnn() -> Task:
     """The host is too narrow for 8x8 digits; which seed it needs, and where, is the question."""
-    return _build_cnn_task(
+    task = _build_cnn_task(
         _build_digits_config("digits-cnn", learning_rate=2e-2, rent_points=2.0),
         "8x8 handwritten digits with a two-block CNN that is too narrow for them",
         widths=(2, 3, 4, 6, 8, 12),
         load_data=_load_digits,
+    )
+    return replace(task, distribution=_vary_digits(task))
+
+
+def _vary_digits(task: Task) -> HostDistribution:
+    """Hosts that want opposite things: clean data pay for growth, noisy ones punish it.
+
+    A single channel is too few, and without a normalizer the host is badly conditioned: seeds
+    repair both. With 200 samples, a third of them mislabeled, whatever grows learns wrong labels.
+    """
+
+    def describe(channels: int, normalization: str, samples: int, noise: float) -> HostConditions:
+        recipe = widen_recipe(task.host, channels)
+        return HostConditions(
+            host=replace(recipe, arguments={**recipe.arguments, "normalization": normalization}),
+            learning_rate=2e-2,
+            train_samples=samples,
+            label_noise=noise,
+        )
+
+    return HostDistribution(
+        varied={
+            "single": describe(1, "group", DIGITS_TRAIN_SIZE, 0.0),
+            "narrow": describe(2, "group", DIGITS_TRAIN_SIZE, 0.0),
+            "narrow, noisy": describe(2, "group", 200, 0.3),
+            "plain": describe(2, "none", DIGITS_TRAIN_SIZE, 0.0),
+            "plain, noisy": describe(2, "none", 200, 0.3),
+        },
+        held_out={
+            "single, noisy": describe(1, "group", 200, 0.3),
+            "wider": describe(3, "group", 600, 0.0),
+            "wider, noisy": describe(3, "group", 250, 0.4),
+            "wider, plain": describe(3, "none", 600, 0.0),
+            "wider, plain, noisy": describe(3, "none", 150, 0.25),
+        },
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tamiyo.contracts import derive_seed
+from tamiyo.contracts import SeedStream, derive_seed
 
 
 @pytest.mark.parametrize(
@@ -28,3 +28,9 @@ def test_run_environment_and_purpose_each_give_another_seed():
 
 def test_digits_do_not_run_into_each_other():
     assert derive_seed(1, 11, "data") != derive_seed(11, 1, "data")
+
+
+def test_a_stream_derives_its_own_seeds():
+    one = SeedStream(run_seed=5, stream=2)
+    assert one.derive("data") == derive_seed(5, 2, "data")
+    assert one.derive("data") != SeedStream(run_seed=5).derive("data")

@@ -15,6 +15,7 @@ from tamiyo.contracts import (
     MetricScale,
     TaskConfig,
     check_initial_loss,
+    compute_score,
 )
 
 
@@ -185,3 +186,9 @@ def test_a_scale_without_a_finite_length_is_refused(best, worst):
     message = f"of metric bits must be two different finite values, got {best} and {worst}"
     with pytest.raises(ConfigError, match=message):
         MetricScale(name="bits", best=best, worst=worst)
+
+
+def test_the_score_is_accuracy_minus_rent():
+    score = compute_score(80.0, parameters=200, host_parameters=100, rent_points=3.0)
+    assert score == pytest.approx(80 - 3 * math.log(2))
+    assert compute_score(80.0, parameters=100, host_parameters=100, rent_points=3.0) == 80.0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 __all__ = [
     "AdvantageReport",
@@ -31,6 +31,7 @@ class RolloutReport:
         saturated: Name of a number to the share of its values that were cut, for those that were:
             an observation's field by the name the environment that cut it knows it by,
             ``observation[index]`` where the normalizer did, ``reward`` likewise.
+        environment: What the environments tell of this rollout's episodes, means by name.
     """
 
     transitions: int
@@ -41,6 +42,7 @@ class RolloutReport:
     reward_normalized: float
     forced_fraction: float
     saturated: Mapping[str, float]
+    environment: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
