@@ -221,6 +221,8 @@ class SignalTracker:
             best_loss=self._best_loss(loss, previous),
             loss_history=tuple(self._losses)[-_HISTORY_EPOCHS:],
             accuracy_history=tuple(self._accuracies),
+            train_accuracy=report.train_accuracy,
+            interactions=report.interactions,
         )
 
     @staticmethod

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from tamiyo.environment.dict_observation import DictObservation, VectorDictObservation
+from tamiyo.environment.hosts.config import Baseline, HostEnvConfig
+from tamiyo.environment.hosts.single_env import HostEnv
+from tamiyo.environment.hosts.vector_env import HostVectorEnv
+from tamiyo.environment.likeness import build_digits_config
 from tamiyo.environment.probe_env import ProbeEnv, ProbeVectorEnv
 from tamiyo.environment.probes import PROBES, Probe
-from tamiyo.environment.registration import register_environments
+from tamiyo.environment.registration import name_task, register_environments
 from tamiyo.environment.surrogate.config import RewardKind, SurrogateConfig
 from tamiyo.environment.surrogate.reports import (
     EpisodeOutcomes,
@@ -18,34 +23,51 @@ from tamiyo.environment.yardsticks.clairvoyant import (
     check_boundable,
     compute_clairvoyant,
 )
-from tamiyo.environment.yardsticks.heuristic_search import search_heuristic
+from tamiyo.environment.yardsticks.halving import search_family
+from tamiyo.environment.yardsticks.heuristic_search import HeuristicFamily, search_heuristic
 from tamiyo.environment.yardsticks.planning import Plan, solve
-from tamiyo.environment.yardsticks.schedule_search import play_schedules, search_schedule
-from tamiyo.environment.yardsticks.schedules import SchedulePlans, decide_by_schedule
+from tamiyo.environment.yardsticks.schedule_search import (
+    ScheduleFamily,
+    play_schedules,
+    search_schedule,
+)
+from tamiyo.environment.yardsticks.schedules import SchedulePlans, decide_by_schedule, to_schedule
 from tamiyo.environment.yardsticks.tiny import build_tiny_config
 
 __all__ = [
     "PROBES",
+    "Baseline",
     "ClairvoyantPlan",
+    "DictObservation",
     "EpisodeOutcomes",
+    "HeuristicFamily",
+    "HostEnv",
+    "HostEnvConfig",
+    "HostVectorEnv",
     "Plan",
     "Probe",
     "ProbeEnv",
     "ProbeVectorEnv",
     "RewardKind",
+    "ScheduleFamily",
     "SchedulePlans",
     "SurrogateConfig",
     "SurrogateEnv",
     "SurrogateVectorEnv",
+    "VectorDictObservation",
+    "build_digits_config",
     "build_tiny_config",
     "check_boundable",
     "compute_clairvoyant",
     "decide_by_schedule",
+    "name_task",
     "play_controllers",
     "play_episode",
     "play_schedules",
     "register_environments",
+    "search_family",
     "search_heuristic",
     "search_schedule",
     "solve",
+    "to_schedule",
 ]

@@ -9,8 +9,9 @@ from __future__ import annotations
 import gymnasium
 
 from tamiyo.environment.probes import PROBES
+from tamiyo.tasks import list_tasks
 
-__all__ = ["register_environments"]
+__all__ = ["name_task", "register_environments"]
 
 
 def register_environments() -> None:
@@ -22,12 +23,26 @@ def register_environments() -> None:
     probe = f"{room}.probe_env:ProbeEnv", f"{room}.probe_env:ProbeVectorEnv"
     cartpole = f"{room}.cartpole:make_cartpole", f"{room}.cartpole:make_cartpole_vector"
     surrogate = f"{room}.surrogate:SurrogateEnv", f"{room}.surrogate:SurrogateVectorEnv"
+    host = f"{room}.hosts.single_env:HostEnv", f"{room}.hosts.vector_env:HostVectorEnv"
     tiny = f"{room}.yardsticks.tiny:make_tiny", f"{room}.yardsticks.tiny:make_tiny_vector"
+    digits = f"{room}.likeness:make_digits", f"{room}.likeness:make_digits_vector"
     for name in PROBES:
         _register(f"Probe{name}", probe, probe=name)
     _register("CartPoleNoVelocity", cartpole, max_episode_steps=500)
     _register("Surrogate", surrogate)
     _register("SurrogateTiny", tiny)
+    _register("SurrogateDigits", digits)
+    for task in list_tasks():
+        _register(name_task(task), host, task=task)
+
+
+def name_task(task: str) -> str:
+    """Return a task's name as it is registered, without namespace and version.
+
+    >>> name_task("digits-cnn")
+    'DigitsCnn'
+    """
+    return "".join(word.capitalize() for word in task.split("-"))
 
 
 def _register(

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from tamiyo.contracts import (
-        EpochReport,
         HostReport,
         InteractionReport,
         SeedReport,
@@ -209,34 +208,29 @@ _STAGE_KINDS: Final = np.array(
 )
 
 
-def gather_arrays(
-    hosts: Sequence[HostReport],
-    signals: Sequence[TrainingSignals],
-    epochs: Sequence[EpochReport],
-) -> HostArrays:
+def gather_arrays(hosts: Sequence[HostReport], signals: Sequence[TrainingSignals]) -> HostArrays:
     """Lay out the reports of a population.
 
     Args:
         hosts: One report per environment; all with the same number of slots.
         signals: The course of training of each.
-        epochs: What the last epoch of each measured.
 
     Raises:
         ShapeError: If there is no host, or the reports do not go together.
         StageError: If a stage is none of the ten; the message names slot and environment.
     """
-    if not hosts or not len(hosts) == len(signals) == len(epochs):
-        counts = f"{len(hosts)}, {len(signals)} and {len(epochs)}"
-        message = f"hosts, signals and epochs must be equally many and at least one, got {counts}"
+    if not hosts or len(hosts) != len(signals):
+        counts = f"{len(hosts)} and {len(signals)}"
+        message = f"hosts and signals must be equally many and at least one, got {counts}"
         raise ShapeError(message)
     slots = {len(host.slots) for host in hosts}
     if len(slots) > 1:
         message = f"hosts must have equally many slots, got {sorted(slots)}"
         raise ShapeError(message)
-    courses = [_read_course(*reports) for reports in zip(signals, epochs, strict=True)]
+    courses = [_read_course(own) for own in signals]
     seeds = [
-        _stack(SeedArrays, _read_slots(host, epoch.interactions))
-        for host, epoch in zip(hosts, epochs, strict=True)
+        _stack(SeedArrays, _read_slots(host, own.interactions))
+        for host, own in zip(hosts, signals, strict=True)
     ]
     return HostArrays(
         course=_stack(CourseArrays, courses),
@@ -266,14 +260,14 @@ def _stack(record: type[_Arrays], rows: Sequence[Mapping[str, object]]) -> _Arra
     return record(**columns)
 
 
-def _read_course(signals: TrainingSignals, epoch: EpochReport) -> _Row:
+def _read_course(signals: TrainingSignals) -> _Row:
     return {
         "epoch": signals.epoch,
         "global_step": signals.global_step,
         "train_loss": _measured(signals.train_loss),
         "control_loss": signals.control_loss,
         "loss_delta": _measured(signals.loss_delta),
-        "train_accuracy": _measured(epoch.train_accuracy),
+        "train_accuracy": _measured(signals.train_accuracy),
         "control_accuracy": signals.control_accuracy,
         "accuracy_delta": _measured(signals.accuracy_delta),
         "plateau_epochs": signals.plateau_epochs,

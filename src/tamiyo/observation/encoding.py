@@ -91,6 +91,14 @@ class ObservationEncoder:
             raise InvariantError(message)
         return values.astype(np.float32)
 
+    @property
+    def counts(self) -> dict[str, NDArray[np.int64]]:
+        """How often each field was measured and how often it was cut, ``[size]`` each; not copies.
+
+        Filling them in place goes on where another encoder stood.
+        """
+        return {"known": self._known, "cut": self._cut}
+
     def saturated(self) -> dict[str, float]:
         """Return, for the fields that were cut, the share of their measured values that was."""
         return {

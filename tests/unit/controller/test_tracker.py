@@ -8,7 +8,7 @@ from dataclasses import asdict
 
 import pytest
 
-from tamiyo.contracts import ConfigError, InvariantError
+from tamiyo.contracts import ConfigError, InteractionReport, InvariantError
 from tamiyo.controller import SignalTracker, TrackerConfig
 from tests.support.reports import build_epoch_report
 
@@ -89,6 +89,17 @@ def test_epochs_left_counts_the_decisions_still_to_be_made(epoch, left):
 def test_steps_and_training_loss_are_passed_on():
     _, [signals] = follow([1.0], first_epoch=7)
     assert (signals.global_step, signals.train_loss, signals.control_loss) == (70, 1.0, 1.0)
+
+
+def test_training_accuracy_and_interactions_are_those_of_the_epoch():
+    pair = InteractionReport(slot_ids=("r0c0", "r0c1"), points=0.3)
+    tracker = SignalTracker(decision_epochs=40)
+    first = tracker.update(build_epoch_report(0))
+    second = tracker.update(build_epoch_report(1, train_accuracy=88.0, interactions=(pair,)))
+    third = tracker.update(build_epoch_report(2, train_accuracy=90.0))
+    assert (first.train_accuracy, first.interactions) == (None, ())
+    assert (second.train_accuracy, second.interactions) == (88.0, (pair,))
+    assert (third.train_accuracy, third.interactions) == (90.0, ())
 
 
 def test_the_average_starts_without_bias():

@@ -22,7 +22,6 @@ from tamiyo.observation.arrays import LIVING_STAGES, find_living
 from tests.support.reports import (
     BLUEPRINT_PARAMETERS,
     build_alpha_report,
-    build_epoch_report,
     build_gain,
     build_host_report,
     build_seed_report,
@@ -32,11 +31,7 @@ from tests.support.reports import (
 
 
 def gather(host, **changes):
-    return gather_arrays(
-        [host],
-        [build_signals(**changes.pop("signals", {}))],
-        [build_epoch_report(**changes)],
-    )
+    return gather_arrays([host], [build_signals(**changes.pop("signals", {}), **changes)])
 
 
 def test_the_course_is_that_of_signals_and_epoch():
@@ -129,7 +124,7 @@ def test_sizes_tell_what_cannot_be_built_and_whether_there_is_a_budget():
 @pytest.mark.parametrize("slots", [1, 3])
 def test_free_slots_built_or_gathered_are_the_same(slots):
     host = build_host_report(*(build_slot_report(f"r0c{k}") for k in range(slots)))
-    gathered = gather_arrays([host] * 2, [build_signals()] * 2, [build_epoch_report()] * 2)
+    gathered = gather_arrays([host] * 2, [build_signals()] * 2)
     np.testing.assert_equal(vars(build_free_slots(2, slots)), vars(gathered.seeds))
 
 
@@ -158,10 +153,10 @@ def test_a_reported_stage_that_does_not_exist_is_refused_with_its_place():
 
 def test_reports_that_do_not_go_together_are_refused():
     one, two = build_host_report(), build_host_report(*map(build_slot_report, ("r0c0", "r0c1")))
-    signals, epochs = [build_signals()] * 2, [build_epoch_report()] * 2
-    with pytest.raises(ShapeError, match="equally many and at least one, got 1, 2 and 2"):
-        gather_arrays([one], signals, epochs)
-    with pytest.raises(ShapeError, match="at least one, got 0, 0 and 0"):
-        gather_arrays([], [], [])
+    signals = [build_signals()] * 2
+    with pytest.raises(ShapeError, match="equally many and at least one, got 1 and 2"):
+        gather_arrays([one], signals)
+    with pytest.raises(ShapeError, match="at least one, got 0 and 0"):
+        gather_arrays([], [])
     with pytest.raises(ShapeError, match=r"equally many slots, got \[1, 2\]"):
-        gather_arrays([one, two], signals, epochs)
+        gather_arrays([one, two], signals)

@@ -29,7 +29,7 @@ from tamiyo.observation import (
     gather_arrays,
 )
 from tests.support.observations import SCALE_TASK, build_arrays
-from tests.support.reports import build_epoch_report, build_signals, host_reports
+from tests.support.reports import build_signals, host_reports
 
 LAYOUT = build_layout(3, telemetry=True)
 MASKS_ONLY = {
@@ -192,7 +192,7 @@ def test_without_a_seed_only_the_stage_and_noop_are_shown(stage):
 @settings(max_examples=40)
 @given(host_reports())
 def test_one_hots_sum_to_one_and_reports_never_break_a_range(host):
-    arrays = gather_arrays([host], [build_signals()], [build_epoch_report()])
+    arrays = gather_arrays([host], [build_signals()])
     layout = build_layout(len(host.slots), telemetry=True)
     encoder = ObservationEncoder(layout, SCALE_TASK)
     observation = encoder.encode(arrays)[0]

@@ -32,7 +32,6 @@ from tamiyo.observation import (
 from tests.support.observations import build_arrays
 from tests.support.reports import (
     build_alpha_report,
-    build_epoch_report,
     build_host_report,
     build_seed_report,
     build_signals,
@@ -45,7 +44,7 @@ PARAMETERS = [head for head in Head if head not in {Head.OP, Head.SLOT}]
 
 def mask(*hosts):
     count = len(hosts)
-    arrays = gather_arrays(hosts, [build_signals()] * count, [build_epoch_report()] * count)
+    arrays = gather_arrays(hosts, [build_signals()] * count)
     spec = build_action_spec(hosts[0].slot_ids)
     return spec, compute_action_masks(arrays, spec)
 

@@ -162,3 +162,58 @@ def test_the_score_counts_committed_seeds_and_lets_them_learn_through_the_closin
     ended = measure_at((config, draws), config.max_epochs, ripe, FREE, FREE)
     score = compute_score(config, draws, build_seeds(young, FREE, FREE))
     assert score == pytest.approx(ended.control_accuracy)
+
+
+def test_a_seed_that_others_lean_on_is_missed_beyond_what_it_adds():
+    harmful = living(Blueprint.CONV_HEAVY)
+    world = build_world("like-narrow-noisy")
+    alone, grown = (measure_at(world, 9, seed, FREE, FREE) for seed in (FREE, harmful))
+    added = grown.control_accuracy - alone.control_accuracy
+    assert added[0] < 0 < grown.contribution[0, 0]
+    assert grown.contribution[0, 0] == pytest.approx(added[0] + 20)
+
+
+def test_who_leans_on_a_seed_that_is_not_committed_is_worse_off_in_the_end():
+    config, draws = build_world("like-narrow", rent_points=0.0)
+    host = compute_host_accuracy(draws, np.array([config.max_epochs]))
+    half = living(Blueprint.NORM, alpha=0.5)
+    assert compute_score(config, draws, build_seeds(FREE, FREE, FREE)) == host
+    assert compute_score(config, draws, build_seeds(half, FREE, FREE)) == pytest.approx(host - 5)
+
+
+def test_training_is_measured_behind_where_the_host_got_better_within_the_epoch():
+    config, draws = build_world("like-single")
+    early = measure_at((config, draws), 2, FREE, FREE, FREE)
+    late = measure_at((config, draws), 29, FREE, FREE, FREE)
+    behind = compute_host_accuracy(draws, np.array([1.2]))
+    gap = draws.gap * -math.expm1(-2 / 8)
+    assert early.train_accuracy == pytest.approx(behind + gap)
+    assert early.train_accuracy < early.control_accuracy - draws.bias
+    assert late.train_accuracy > late.control_accuracy - draws.bias
+
+
+def test_a_seed_that_memorizes_hides_its_harm_by_what_training_shows():
+    world = build_world("like-plain-noisy", max_epochs=60)
+    seed = living(Blueprint.BOTTLENECK)
+    alone, grown = (measure_at(world, 30, one, FREE, FREE) for one in (FREE, seed))
+    harm = alone.control_accuracy - grown.control_accuracy
+    assert harm == pytest.approx(2.5)  # of 5 in the end
+    assert grown.train_accuracy - alone.train_accuracy == pytest.approx(2 * harm - harm)
+    early = [measure_at(world, 6, one, FREE, FREE).control_accuracy for one in (FREE, seed)]
+    assert early[0] - early[1] == pytest.approx(0.5)
+    fossil = living(Blueprint.BOTTLENECK, stage=SeedStage.FOSSILIZED)
+    scores = [compute_score(*world, build_seeds(one, FREE, FREE)) for one in (FREE, fossil)]
+    rent = world[0].rent_points * math.log1p(SEEDS[Blueprint.BOTTLENECK].parameters / 400)
+    assert scores[0] - scores[1] == pytest.approx(5.0 + rent)
+
+
+def test_accuracies_are_judged_on_few_samples_and_losses_are_not():
+    config = SurrogateConfig(needs=("like-single",), noise_points=1.0, variation=0.0)
+    drawn = [draw_episode(config, np.random.default_rng(seed)) for seed in range(400)]
+    courses = [measure_at((config, draws), 20, FREE, FREE, FREE) for draws in drawn]
+    train = np.array([course.train_accuracy[0] for course in courses])
+    control = np.array([course.control_accuracy[0] for course in courses])
+    assert train.std() == pytest.approx(2.0, rel=0.15)
+    assert control.std() == pytest.approx(math.hypot(2.0, 2.0), rel=0.15)
+    losses = np.array([course.train_loss[0] for course in courses])
+    assert losses.std() == pytest.approx(2.3 / 0.9 / 100 * 1.15, rel=0.15)

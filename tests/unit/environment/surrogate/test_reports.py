@@ -14,7 +14,6 @@ from tamiyo.environment.surrogate import (
     play_controllers,
 )
 from tamiyo.observation import compute_action_masks, gather_arrays, is_allowed
-from tests.support.reports import build_epoch_report
 from tests.support.surrogates import EASY, build_started, play_random
 
 SETTINGS = (
@@ -28,19 +27,9 @@ NOT_REPORTED = ("interaction_sum", "boost")
 
 def gather(env):
     """The arrays that the reports of all environments make."""
-    course = env.arrays.course
     rows = range(env.num_envs)
-    epochs = [
-        build_epoch_report(
-            int(course.epoch[row]),
-            train_accuracy=None
-            if np.isnan(course.train_accuracy[row])
-            else float(course.train_accuracy[row]),
-        )
-        for row in rows
-    ]
     hosts = [build_host_report(env, row) for row in rows]
-    return gather_arrays(hosts, [build_signals(env, row) for row in rows], epochs)
+    return gather_arrays(hosts, [build_signals(env, row) for row in rows])
 
 
 @pytest.mark.parametrize("settings", SETTINGS)

@@ -212,7 +212,7 @@ def test_what_does_not_fit_is_refused():
         env.step(np.zeros((1, 8), int))
     with pytest.raises(ShapeError, match="one for each of 2"):
         env.reset(seed=[1, 2, 3])
-    with pytest.raises(UnknownNameError, match="setting of a surrogate"):
+    with pytest.raises(UnknownNameError, match="setting of SurrogateConfig"):
         SurrogateVectorEnv(2, colour="red")
     with pytest.raises(ConfigError, match="autoreset_mode"):
         SurrogateVectorEnv(2, autoreset_mode=AutoresetMode.NEXT_STEP)
