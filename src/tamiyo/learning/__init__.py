@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from tamiyo.learning.alarms import find_alarms
 from tamiyo.learning.buffer import Rollout, TamiyoRolloutBuffer
-from tamiyo.learning.checkpoint import LearnedPolicy, Specs, check_specs, load_policy
+from tamiyo.learning.checkpoint import (
+    Checkpoint,
+    LearnedPolicy,
+    Specs,
+    check_specs,
+    encode_policy,
+    load_policy,
+)
 from tamiyo.learning.collecting import fit_policy, play_episodes
 from tamiyo.learning.diagnostics import UpdateParts
 from tamiyo.learning.gae import compute_gae
@@ -16,10 +23,12 @@ from tamiyo.learning.normalizers import (
     ValueNormalizer,
 )
 from tamiyo.learning.ppo import PPO, PPOConfig
-from tamiyo.learning.trainer import Trainer, TrainerConfig
+from tamiyo.learning.trainer import DEFAULT_ROLLOUT_STEPS, Trainer, TrainerConfig
 
 __all__ = [
+    "DEFAULT_ROLLOUT_STEPS",
     "PPO",
+    "Checkpoint",
     "ClipMode",
     "LearnedPolicy",
     "Normalization",
@@ -35,6 +44,7 @@ __all__ = [
     "ValueNormalizer",
     "check_specs",
     "compute_gae",
+    "encode_policy",
     "find_alarms",
     "fit_policy",
     "load_policy",

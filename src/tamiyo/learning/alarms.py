@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Final
 
+from tamiyo.contracts import THRASHING_METRIC
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -16,6 +18,7 @@ _LOWEST_ENTROPY: Final = 0.1
 _LOWEST_RATIO: Final = 0.1
 _HIGHEST_RATIO: Final = 5.0
 _HIGHEST_KL: Final = 0.1
+_MOST_THRASHING: Final = 0.1
 _ROUNDS: Final = 3  # one bad round may be chance
 _DRIFT_ROUNDS: Final = 5
 _DRIFT_ERRORS: Final = 3.0  # standard errors
@@ -40,6 +43,7 @@ def find_alarms(report: UpdateReport, history: Sequence[UpdateReport]) -> tuple[
         *_find_jumps(report),
         *_find_value_collapse(rounds),
         *_find_drift(rounds),
+        *_find_thrashing(report),
     )
 
 
@@ -51,6 +55,15 @@ def _find_collapsed_heads(rounds: Sequence[UpdateReport]) -> Iterator[str]:
                 f"entropy of {name} was {head.entropy:.3f}, below {_LOWEST_ENTROPY} for "
                 f"{_ROUNDS} rounds where it had a choice: it no longer explores"
             )
+
+
+def _find_thrashing(report: UpdateReport) -> Iterator[str]:
+    share = report.rollout.environment.get(THRASHING_METRIC, 0.0)
+    if share > _MOST_THRASHING:
+        yield (
+            f"in {share:.0%} of the episodes, above {_MOST_THRASHING:.0%}, seeds were planted and "
+            "pruned again without any gain"
+        )
 
 
 def _find_jumps(report: UpdateReport) -> Iterator[str]:

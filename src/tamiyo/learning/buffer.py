@@ -130,6 +130,16 @@ class TamiyoRolloutBuffer:
         return self._position == self._steps
 
     @property
+    def is_partial(self) -> bool:
+        """Whether some steps of the rollout are there, and others still to come."""
+        return 0 < self._position < self._steps
+
+    @property
+    def valid_steps(self) -> int:
+        """Transitions stored so far, filler rows left out."""
+        return int(self._storage.valid[: self._position].sum())
+
+    @property
     def rollout(self) -> Rollout:
         """The finished rollout; its tensors are used again after ``clear``.
 
@@ -192,6 +202,31 @@ class TamiyoRolloutBuffer:
         """Start the next rollout; what was stored is overwritten."""
         self._position = 0
         self._is_finished = False
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Return the steps of a partial rollout, ``[t, ...]`` each; nothing of a finished one."""
+        if not self.is_partial:
+            return {}
+        return {
+            name: getattr(self._storage, name)[: self._position].clone() for name in _STEP_FIELDS
+        }
+
+    def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
+        """Go on with a partial rollout.
+
+        Args:
+            state: What :meth:`state_dict` of a buffer of the same sizes returned.
+
+        Raises:
+            ConfigError: If a field is missing or unknown, or has another dtype.
+            ShapeError: If a field has another shape.
+        """
+        self.clear()
+        if not state:
+            return
+        _check_names(state)
+        for step in range(len(state["valid"])):
+            self.add(**{name: values[step] for name, values in state.items()})
 
     def count_minibatches(self, asked: int | None) -> int:
         """Return how many minibatches there can be.

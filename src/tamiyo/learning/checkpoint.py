@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -35,7 +35,7 @@ from tamiyo.contracts import (
     encode_record,
 )
 from tamiyo.learning.lockstep import Lockstep
-from tamiyo.learning.normalizers import ObservationNormalizer
+from tamiyo.learning.normalizers import ObservationNormalizer, ValueScale
 from tamiyo.policy import ActorCritic, NetworkConfig
 
 if TYPE_CHECKING:
@@ -43,7 +43,18 @@ if TYPE_CHECKING:
     from gymnasium.vector import VectorEnv
     from numpy.typing import NDArray
 
-__all__ = ["Checkpoint", "LearnedPolicy", "Specs", "check_specs", "decode_report", "load_policy"]
+    from tamiyo.policy import ActResult
+
+__all__ = [
+    "Checkpoint",
+    "LearnedPolicy",
+    "Specs",
+    "check_specs",
+    "check_training",
+    "decode_report",
+    "encode_policy",
+    "load_policy",
+]
 
 _FORMAT: Final = "tamiyo-checkpoint-1"
 _HEADER: Final = "tamiyo"
@@ -137,6 +148,34 @@ def _leave_out_slots(specs: Specs) -> dict[str, Any]:
     return encoded
 
 
+def check_training(checkpoint: Checkpoint, wanted: Mapping[str, Any]) -> None:
+    """Refuse a checkpoint that a run cannot go on from.
+
+    Args:
+        checkpoint: The checkpoint.
+        wanted: What it must say of its run, as JSON values; what an earlier version did not save
+            yet is not compared.
+
+    Raises:
+        ArtifactError: If it holds a policy alone, or is of another run; names both values.
+    """
+    if "trainer" not in checkpoint.groups:
+        held = ", ".join(sorted(checkpoint.groups))
+        message = f"checkpoint must hold a whole training to go on with, got {held} alone"
+        raise ArtifactError(message)
+    _check_equal(wanted, checkpoint.facts, "")
+
+
+def _check_equal(wanted: object, got: object, name: str) -> None:
+    if isinstance(wanted, Mapping) and isinstance(got, Mapping):
+        for key, value in wanted.items():
+            if key in got:
+                _check_equal(value, got[key], f"{name}.{key}".lstrip("."))
+    elif wanted != got:
+        message = f"checkpoint must have {name} {wanted} as this run does, got {got}"
+        raise ArtifactError(message)
+
+
 def decode_report(encoded: Mapping[str, Any]) -> UpdateReport:
     """Build a report from what ``encode_record`` made of it."""
     return UpdateReport(
@@ -211,11 +250,15 @@ class LearnedPolicy:
         network: The network.
         normalizer: Brings observations to the scale the network knows; its statistics are fixed.
         specs: What it was made for.
+        episode_length: Steps of every episode it was trained on; ``None`` if they differed.
+        value_scale: What its values are in raw rewards; ``None`` if the file does not say.
     """
 
     network: ActorCritic
     normalizer: ObservationNormalizer
     specs: Specs
+    episode_length: int | None = None
+    value_scale: ValueScale | None = None
 
     def act(
         self,
@@ -238,14 +281,36 @@ class LearnedPolicy:
         Returns:
             Index per head, ``[N, H]``, and the state after the step.
         """
-        result = self.network.act(
+        result = self.choose(
+            observations, masks, state, deterministic=deterministic, generator=generator
+        )
+        return result.actions.numpy(), result.state
+
+    def choose(
+        self,
+        observations: NDArray[np.float32],
+        masks: NDArray[np.bool_],
+        state: Tensor,
+        *,
+        deterministic: bool,
+        generator: torch.Generator,
+    ) -> ActResult:
+        """Do the same, and tell how probable the choices were.
+
+        Args:
+            observations: As for :meth:`act`, like all others.
+            masks: Flat conditional masks, ``[N, M]``.
+            state: From ``network.initial_state`` at the start of an episode, then from here.
+            deterministic: Take the most probable choices instead of drawing them.
+            generator: Source of the draws.
+        """
+        return self.network.act(
             self.normalizer.normalize(torch.from_numpy(observations)),
             torch.from_numpy(masks),
             state,
             deterministic=deterministic,
             generator=generator,
         )
-        return result.actions.numpy(), result.state
 
     def fit(self, specs: Specs) -> LearnedPolicy:
         """Return this policy for another number of slots; nothing it learned depends on that.
@@ -258,10 +323,13 @@ class LearnedPolicy:
         """
         if _leave_out_slots(specs) != _leave_out_slots(self.specs):
             check_specs(self.specs, specs)
-        fitted = _build_policy(specs, self.network.config)
-        fitted.network.load_state_dict(self.network.state_dict())
-        fitted.normalizer.load_state_dict(self.normalizer.state_dict())
-        return fitted
+        network, normalizer = _build_parts(
+            specs,
+            self.network.config,
+            network=self.network.state_dict(),
+            normalizer=self.normalizer.state_dict(),
+        )
+        return replace(self, network=network, normalizer=normalizer, specs=specs)
 
 
 def load_policy(path: Path | str) -> LearnedPolicy:
@@ -274,16 +342,57 @@ def load_policy(path: Path | str) -> LearnedPolicy:
         ArtifactError: If it is missing, truncated, no checkpoint, or one of another format.
     """
     checkpoint = Checkpoint.load(path)
-    policy = _build_policy(
-        Specs.decode(checkpoint.facts["specs"]),
-        decode_record(NetworkConfig, checkpoint.facts["config"]["network"]),
+    groups, facts = checkpoint.groups, checkpoint.facts
+    specs = Specs.decode(facts["specs"])
+    network, normalizer = _build_parts(
+        specs,
+        decode_record(NetworkConfig, facts["config"]["network"]),
+        network=groups["network"],
+        normalizer=groups["observation_normalizer"],
     )
-    policy.network.load_state_dict(checkpoint.groups["network"])
-    policy.normalizer.load_state_dict(checkpoint.groups["observation_normalizer"])
-    return policy
+    knows_values = {"value_normalizer", "reward_normalizer"} <= groups.keys()
+    return LearnedPolicy(
+        network=network,
+        normalizer=normalizer,
+        specs=specs,
+        episode_length=facts.get("episode_length"),
+        value_scale=ValueScale.read(groups["value_normalizer"], groups["reward_normalizer"])
+        if knows_values
+        else None,
+    )
 
 
-def _build_policy(specs: Specs, config: NetworkConfig) -> LearnedPolicy:
-    network = ActorCritic(specs.observation, specs.actions, config, generator=torch.Generator())
-    normalizer = ObservationNormalizer(specs.observation)
-    return LearnedPolicy(network=network, normalizer=normalizer, specs=specs)
+def encode_policy(checkpoint: Checkpoint) -> bytes:
+    """Return the content of a file that holds the policy of a checkpoint and nothing else.
+
+    Args:
+        checkpoint: The checkpoint; :func:`load_policy` reads what comes out like it.
+    """
+    groups = checkpoint.groups
+    units = {"value_normalizer": ("mean", "deviation"), "reward_normalizer": ("scale",)}
+    known = ("specs", "episode_length", "environment", "environment_config", "steps", "updates")
+    facts = {name: checkpoint.facts[name] for name in known if name in checkpoint.facts}
+    return Checkpoint(
+        groups={name: groups[name] for name in ("network", "observation_normalizer")}
+        | {
+            name: {part: groups[name][part] for part in parts}
+            for name, parts in units.items()
+            if name in groups
+        },
+        facts={**facts, "config": {"network": checkpoint.facts["config"]["network"]}},
+    ).encode()
+
+
+def _build_parts(
+    specs: Specs,
+    config: NetworkConfig,
+    *,
+    network: Mapping[str, Tensor],
+    normalizer: Mapping[str, Tensor],
+) -> tuple[ActorCritic, ObservationNormalizer]:
+    """Build what a policy consists of, with what it has learned."""
+    built = ActorCritic(specs.observation, specs.actions, config, generator=torch.Generator())
+    built.load_state_dict(network)
+    scale = ObservationNormalizer(specs.observation)
+    scale.load_state_dict(normalizer)
+    return built, scale

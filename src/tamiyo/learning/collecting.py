@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from tamiyo.contracts import derive_seed
+from tamiyo.contracts import RolloutReport, derive_seed
 from tamiyo.learning.checkpoint import Specs, check_specs
 from tamiyo.learning.lockstep import Array, Lockstep, Moment
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from gymnasium.vector import VectorEnv
     from numpy.typing import NDArray
 
-    from tamiyo.learning.buffer import TamiyoRolloutBuffer
+    from tamiyo.learning.buffer import Rollout, TamiyoRolloutBuffer
     from tamiyo.learning.checkpoint import LearnedPolicy
     from tamiyo.learning.lockstep import Outcome
     from tamiyo.learning.normalizers import ObservationNormalizer, RewardNormalizer
@@ -41,6 +42,35 @@ class Collected:
     observations: Tensor
     returns: tuple[float, ...]
     lengths: tuple[int, ...]
+
+    def describe(
+        self,
+        rollout: Rollout,
+        *,
+        forced_fraction: float,
+        saturated: Mapping[str, float],
+        environment: Mapping[str, float],
+    ) -> RolloutReport:
+        """Sum up the rollout.
+
+        Args:
+            rollout: The transitions.
+            forced_fraction: As for :class:`RolloutReport`, like the others.
+            saturated: Share of values that were cut, by field.
+            environment: What the environments tell of their episodes.
+        """
+        valid = rollout.valid
+        return RolloutReport(
+            transitions=int(valid.sum()),
+            episodes=len(self.returns),
+            episode_return=fmean(self.returns) if self.returns else None,
+            episode_length=fmean(self.lengths) if self.lengths else None,
+            reward_raw=float(rollout.rewards_raw[valid].mean()),
+            reward_normalized=float(rollout.rewards[valid].mean()),
+            forced_fraction=forced_fraction,
+            saturated=saturated,
+            environment=environment,
+        )
 
 
 class Collector:
@@ -69,6 +99,8 @@ class Collector:
         self._rewards = rewards
         self._seed = seed
         self._generator = torch.Generator().manual_seed(derive_seed(seed, 0, "actions"))
+        self._seen: list[Tensor] = []
+        self._ended: list[tuple[float, int]] = []
         self.begin_episodes("environment")
 
     def begin_episodes(self, purpose: str) -> None:
@@ -83,44 +115,63 @@ class Collector:
         self._returns = np.zeros(num_envs)
         self._lengths = np.zeros(num_envs, np.int64)
 
-    def collect(self, buffer: TamiyoRolloutBuffer) -> Collected:
-        """Fill a buffer.
+    def collect(
+        self,
+        buffer: TamiyoRolloutBuffer,
+        *,
+        should_stop: Callable[[], bool] = lambda: False,
+        on_step: Callable[[], None] = lambda: None,
+    ) -> Collected | None:
+        """Fill a buffer; a partial rollout in it is gone on with.
 
         Args:
-            buffer: Cleared, filled and finished here.
+            buffer: Cleared, unless it is partial, filled and finished here.
+            should_stop: Asked before every step; true leaves the rollout partial.
+            on_step: Told of every step.
 
         Returns:
-            The raw observations and the episodes that ended.
+            The raw observations and the episodes that ended; ``None`` if it was stopped.
 
         Raises:
             ConfigError: If a mask leaves a head no legal choice, or the environment breaks what it
                 announced.
         """
-        buffer.clear()
-        observations: list[Tensor] = []
-        ended: list[tuple[float, int]] = []
+        if not buffer.is_partial:
+            buffer.clear()
+            self._seen, self._ended = [], []
         while not buffer.is_full:
-            observations.append(torch.from_numpy(self._now.observations))
-            ended.extend(self._step(buffer))
+            if should_stop():
+                return None
+            self._seen.append(torch.from_numpy(self._now.observations))
+            self._ended.extend(self._step(buffer))
+            on_step()
         is_running = ~(self._now.starts | self._now.idle)
         buffer.finish(self._compute_values(self._now.observations, is_running))
+        seen, ended = self._seen, self._ended
+        self._seen, self._ended = [], []
         return Collected(
-            observations=torch.stack(observations),
+            observations=torch.stack(seen),
             returns=tuple(total for total, _ in ended),
             lengths=tuple(length for _, length in ended),
         )
 
     def state_dict(self) -> dict[str, Tensor]:
-        """Return where every episode stands, and the generator."""
+        """Return where every episode and a partial rollout stand, and the generator."""
         arrays = {**vars(self._now), "returns": self._returns, "lengths": self._lengths}
         tensors = {name: torch.from_numpy(array) for name, array in arrays.items()}
-        return {**tensors, "state": self._state, "generator": self._generator.get_state()}
+        ended = torch.tensor(self._ended, dtype=torch.float64).reshape(-1, 2)
+        partial = {"seen": torch.stack(self._seen), "ended": ended} if self._seen else {}
+        state = {"state": self._state, "generator": self._generator.get_state()}
+        return {**tensors, **partial, **state}
 
     def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
         """Go on where another collector stood; the environments must stand there too."""
         self.load_generator(state)
         self._state = state["state"]
         self._returns, self._lengths = state["returns"].numpy(), state["lengths"].numpy()
+        self._seen = list(state["seen"]) if "seen" in state else []
+        ended = state["ended"].tolist() if "ended" in state else []
+        self._ended = [(total, int(length)) for total, length in ended]
         self._now = Moment(
             observations=state["observations"].numpy(),
             masks=state["masks"].numpy(),

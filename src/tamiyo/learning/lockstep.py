@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from gymnasium.spaces import Space
     from gymnasium.vector import VectorEnv
 
-__all__ = ["CountingEnv", "Lockstep", "Moment", "Outcome", "StatefulEnv"]
+__all__ = ["CountingEnv", "Lockstep", "MeasuringEnv", "Moment", "Outcome", "StatefulEnv"]
 
 Array: TypeAlias = NDArray[Any]
 
@@ -47,6 +47,14 @@ class CountingEnv(Protocol):
 
     def reset_counts(self) -> None:
         """Begin to count anew."""
+
+
+@runtime_checkable
+class MeasuringEnv(Protocol):
+    """An environment that has more to tell of its episodes than their returns."""
+
+    def metrics(self) -> Mapping[str, float]:
+        """Return means since counting began anew, by name; what is unknown is left out."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -148,6 +156,11 @@ class Lockstep:
         """Return the share of values that the environments cut, by field, if they count them."""
         own = self._env.unwrapped
         return dict(own.saturated()) if isinstance(own, CountingEnv) else {}
+
+    def metrics(self) -> dict[str, float]:
+        """Return what the environments tell of their episodes, if they do."""
+        own = self._env.unwrapped
+        return dict(own.metrics()) if isinstance(own, MeasuringEnv) else {}
 
     def reset_counts(self) -> None:
         """Let the environments begin to count anew what they cut."""

@@ -7,12 +7,14 @@ collected and learned from at one frozen scale.
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
 import torch
 from torch import Tensor, nn
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from tamiyo.contracts import ObservationSpec
 
 __all__ = [
@@ -21,6 +23,7 @@ __all__ = [
     "RewardNormalizer",
     "RunningMoments",
     "ValueNormalizer",
+    "ValueScale",
 ]
 
 _CLIP: Final = 10.0  # standard deviations; of any distribution at most 1 % lies beyond (Chebyshev)
@@ -271,6 +274,33 @@ class ValueNormalizer(nn.Module):
             output.weight.mul_((old_deviation / self.deviation).float())
             bias = output.bias.double() * old_deviation + old_mean - self.mean
             output.bias.copy_((bias / self.deviation).float())
+
+
+class ValueScale(NamedTuple):
+    """The way from the critic's unit to that of the raw rewards.
+
+    Attributes:
+        offset: What a value of 0 is, in raw rewards.
+        factor: What a difference of 1 is.
+    """
+
+    offset: float
+    factor: float
+
+    @classmethod
+    def read(cls, values: Mapping[str, Tensor], rewards: Mapping[str, Tensor]) -> Self:
+        """Read it from the normalizers that the critic was trained with.
+
+        Args:
+            values: State of the :class:`ValueNormalizer`.
+            rewards: State of the :class:`RewardNormalizer`.
+        """
+        scale = float(rewards["scale"][0])
+        return cls(offset=float(values["mean"]) / scale, factor=float(values["deviation"]) / scale)
+
+    def apply(self, value: float) -> float:
+        """Bring a value from the critic's unit to that of the raw rewards."""
+        return self.offset + self.factor * value
 
 
 def _invert(variance: Tensor) -> Tensor:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import deque
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
-from statistics import fmean
 from typing import TYPE_CHECKING, Any, Final
 
 import torch
@@ -13,7 +12,6 @@ import torch
 from tamiyo.contracts import (
     ArtifactError,
     NullSink,
-    RolloutReport,
     UpdateCompleted,
     UpdateReport,
     check_at_least,
@@ -28,30 +26,39 @@ from tamiyo.learning.checkpoint import (
     LearnedPolicy,
     Specs,
     check_specs,
+    check_training,
     decode_report,
 )
 from tamiyo.learning.collecting import Collector, play_episodes
 from tamiyo.learning.lockstep import Lockstep
-from tamiyo.learning.normalizers import Normalization, ObservationNormalizer, RewardNormalizer
+from tamiyo.learning.normalizers import (
+    Normalization,
+    ObservationNormalizer,
+    RewardNormalizer,
+    ValueScale,
+)
 from tamiyo.learning.ppo import PPO, PPOConfig
 from tamiyo.policy import ActorCritic, NetworkConfig
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
     from pathlib import Path
 
     import numpy as np
     from gymnasium.vector import VectorEnv
     from numpy.typing import NDArray
-    from torch import Tensor, nn
+    from torch import nn
 
     from tamiyo.contracts import EventSink
     from tamiyo.learning.collecting import Collected
     from tamiyo.learning.diagnostics import UpdateParts
 
-__all__ = ["Trainer", "TrainerConfig"]
+__all__ = ["DEFAULT_ROLLOUT_STEPS", "Trainer", "TrainerConfig"]
 
 _MOST_ROLLOUT_STEPS: Final = 100_000
+
+DEFAULT_ROLLOUT_STEPS: Final = 128
+"""Steps of a rollout where the environment does not say how long an episode is."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,6 +101,7 @@ class Trainer:
         seed: Seed of the run; network, sampling, minibatches and environments derive theirs.
         sink: Where the reports of the updates go.
         check_invariants: Check before every update that the rollout is coherent (slow).
+        on_step: Told, after every step of the environments, how many were made in all.
 
     Raises:
         ConfigError: If the environment cannot be worked with, or has fewer environments than there
@@ -115,12 +123,14 @@ class Trainer:
         seed: int,
         sink: EventSink | None = None,
         check_invariants: bool = False,
+        on_step: Callable[[int], None] = lambda _steps: None,
     ) -> None:
         self.updates = 0
         self.steps = 0
         self._config = config
         self._seed = seed
         self._sink = sink or NullSink()
+        self._on_step = on_step
         self._history: deque[UpdateReport] = deque(maxlen=4)
         self._lockstep = lockstep = Lockstep(env)
         self.specs = Specs(lockstep.action_spec, lockstep.observation_spec)
@@ -143,7 +153,7 @@ class Trainer:
         )
         state = self.network.initial_state(lockstep.num_envs)
         self.buffer = TamiyoRolloutBuffer(
-            steps=config.rollout_steps or lockstep.episode_length or 128,
+            steps=config.rollout_steps or lockstep.episode_length or DEFAULT_ROLLOUT_STEPS,
             num_envs=lockstep.num_envs,
             observation=lockstep.observation_spec,
             actions=lockstep.action_spec,
@@ -164,7 +174,33 @@ class Trainer:
             network=deepcopy(self.network),
             normalizer=deepcopy(self._observations),
             specs=self.specs,
+            episode_length=self._lockstep.episode_length,
+            value_scale=ValueScale.read(
+                self._ppo.value_normalizer.state_dict(), self._rewards.state_dict()
+            ),
         )
+
+    def start_from(self, policy: LearnedPolicy) -> None:
+        """Take over what another training learned, before the first update.
+
+        Network and scale of the observations are taken over; the optimizer and all else begin anew.
+
+        Args:
+            policy: The policy, of a network of the same size.
+
+        Raises:
+            ArtifactError: If it was made for other observations or actions, or its network has
+                another size.
+        """
+        check_specs(policy.specs, self.specs)
+        if policy.network.config != self.network.config:
+            message = (
+                f"network must be {policy.network.config} as that of the policy to start from, "
+                f"got {self.network.config}"
+            )
+            raise ArtifactError(message)
+        self.network.load_state_dict(policy.network.state_dict())
+        self._observations.load_state_dict(policy.normalizer.state_dict())
 
     def train(
         self, *, updates: int | None = None, should_stop: Callable[[], bool] = lambda: False
@@ -173,14 +209,22 @@ class Trainer:
 
         Args:
             updates: Stop after so many updates.
-            should_stop: Asked before every update; stop when it says so.
+            should_stop: Asked before every step of the environments; stop when it says so.
         """
         first = self.updates
-        while not (self.is_finished or self.updates - first == updates or should_stop()):
-            self.update()
+        while not (self.is_finished or self.updates - first == updates):
+            if self.update(should_stop) is None:
+                break
 
-    def update(self) -> UpdateReport:
+    def update(self, should_stop: Callable[[], bool] = lambda: False) -> UpdateReport | None:
         """Collect one rollout and learn from it; the report goes to the sink as well.
+
+        Args:
+            should_stop: Asked before every step; true leaves the rollout partial, and the next call
+                goes on with it.
+
+        Returns:
+            What came of it; ``None`` if it was stopped.
 
         Raises:
             ConfigError: If the environment breaks what it announced.
@@ -188,7 +232,9 @@ class Trainer:
         """
         progress = min(1.0, self.steps / self._config.total_steps)
         learning_rate, entropy_coefficient = self._config.ppo.anneal(progress)
-        collected = self.collect()
+        collected = self.collect(should_stop)
+        if collected is None:
+            return None
         parts = self._ppo.update(
             self.buffer,
             learning_rate=learning_rate,
@@ -203,15 +249,24 @@ class Trainer:
         self._sink.emit(UpdateCompleted(report=report))
         return report
 
-    def collect(self) -> Collected:
+    def collect(self, should_stop: Callable[[], bool] = lambda: False) -> Collected | None:
         """Collect one rollout into the buffer.
+
+        Args:
+            should_stop: As for :meth:`update`.
 
         Raises:
             ConfigError: If the environment breaks what it announced.
         """
-        self._lockstep.reset_counts()
-        collected = self._collector.collect(self.buffer)
-        self.steps += int(self.buffer.rollout.valid.sum())
+        if not self.buffer.is_partial:
+            self._lockstep.reset_counts()
+        collected = self._collector.collect(
+            self.buffer,
+            should_stop=should_stop,
+            on_step=lambda: self._on_step(self.steps + self.buffer.valid_steps),
+        )
+        if collected is not None:
+            self.steps += self.buffer.valid_steps
         return collected
 
     def play(
@@ -226,20 +281,23 @@ class Trainer:
         """Return the content of a checkpoint file, whole and without a pickle.
 
         Where the environment offers ``state_dict``, training goes on from it as if it had never
-        stopped; elsewhere the episodes that run begin anew.
+        stopped, a partial rollout included; elsewhere that is dropped and the episodes that run
+        begin anew.
         """
         stateful = self._lockstep.stateful
         state = stateful.state_dict() if stateful else {}
         groups = {name: module.state_dict() for name, module in self._modules().items()}
         groups |= {
-            "optimizer": _flatten(self._ppo.optimizer.state_dict()["state"]),
+            "optimizer": self._ppo.optimizer.flat_state_dict(),
             "collector": self._collector.state_dict(),
             "environment": {name: torch.from_numpy(array) for name, array in state.items()},
+            "rollout": self.buffer.state_dict() if stateful else {},
             "trainer": {"dealing": self._dealing.get_state()},
         }
         facts = {
             **self._describe(),
             "specs": self.specs.encode(),
+            "episode_length": self._lockstep.episode_length,
             "updates": self.updates,
             "steps": self.steps,
             "history": [encode_record(report) for report in self._history],
@@ -253,18 +311,16 @@ class Trainer:
             path: File with what :meth:`encode_checkpoint` returned.
 
         Raises:
-            ArtifactError: If the file is missing, truncated or no checkpoint, or of another run:
-                other environments, another seed or other settings.
+            ArtifactError: If the file is missing, truncated or no checkpoint, holds a policy alone,
+                or is of another run: other environments, another seed or other settings.
         """
         checkpoint = Checkpoint.load(path)
         groups, facts = checkpoint.groups, checkpoint.facts
         check_specs(Specs.decode(facts["specs"]), self.specs)
-        _check_equal(self._describe(), facts, "")
+        check_training(checkpoint, self._describe())
         for name, module in self._modules().items():
             module.load_state_dict(groups[name])
-        optimizer = self._ppo.optimizer
-        entries = {"state": _unflatten(groups.get("optimizer", {}))}
-        optimizer.load_state_dict({**optimizer.state_dict(), **entries})
+        self._ppo.optimizer.load_flat_state_dict(groups.get("optimizer", {}))
         self._dealing.set_state(groups["trainer"]["dealing"])
         self.updates, self.steps = facts["updates"], facts["steps"]
         self._history.extend(decode_report(report) for report in facts["history"])
@@ -273,6 +329,7 @@ class Trainer:
             arrays = {name: tensor.numpy() for name, tensor in groups["environment"].items()}
             stateful.load_state_dict(arrays)
             self._collector.load_state_dict(groups["collector"])
+            self.buffer.load_state_dict(groups.get("rollout", {}))
         else:
             self._collector.load_generator(groups["collector"])
             self._collector.begin_episodes(f"environment after update {self.updates}")
@@ -300,24 +357,18 @@ class Trainer:
         return torch.Generator().manual_seed(derive_seed(self._seed, 0, purpose))
 
     def _report(self, collected: Collected, parts: UpdateParts) -> UpdateReport:
-        rollout = self.buffer.rollout
-        valid = rollout.valid
-        returns, lengths = collected.returns, collected.lengths
+        rollout = collected.describe(
+            self.buffer.rollout,
+            forced_fraction=parts.forced_fraction,
+            saturated=self._lockstep.saturated()
+            | self._observations.saturated()
+            | self._rewards.saturated(),
+            environment=self._lockstep.metrics(),
+        )
         return UpdateReport(
             update=self.updates,
             steps=self.steps,
-            rollout=RolloutReport(
-                transitions=int(valid.sum()),
-                episodes=len(returns),
-                episode_return=fmean(returns) if returns else None,
-                episode_length=fmean(lengths) if lengths else None,
-                reward_raw=float(rollout.rewards_raw[valid].mean()),
-                reward_normalized=float(rollout.rewards[valid].mean()),
-                forced_fraction=parts.forced_fraction,
-                saturated=self._lockstep.saturated()
-                | self._observations.saturated()
-                | self._rewards.saturated(),
-            ),
+            rollout=rollout,
             policy=parts.policy,
             value=parts.value,
             advantages=parts.advantages,
@@ -335,29 +386,3 @@ class Trainer:
             self._rewards.update(rollout.rewards_raw, ended=rollout.ended, valid=rollout.valid)
         self._observations.reset_counts()
         self._rewards.reset_counts()
-
-
-def _flatten(entries: Mapping[int, Mapping[str, Tensor]]) -> dict[str, Tensor]:
-    return {
-        f"{index}/{name}": value
-        for index, entry in entries.items()
-        for name, value in entry.items()
-    }
-
-
-def _unflatten(tensors: Mapping[str, Tensor]) -> dict[int, dict[str, Tensor]]:
-    entries: dict[int, dict[str, Tensor]] = {}
-    for key, tensor in tensors.items():
-        index, _, name = key.partition("/")
-        entries.setdefault(int(index), {})[name] = tensor
-    return entries
-
-
-def _check_equal(wanted: object, got: object, name: str) -> None:
-    if isinstance(wanted, dict) and isinstance(got, dict):
-        for key, value in wanted.items():
-            if key in got:  # what an earlier version did not save yet cannot be compared
-                _check_equal(value, got[key], f"{name}.{key}".lstrip("."))
-    elif wanted != got:
-        message = f"checkpoint must have {name} {wanted} as this run does, got {got}"
-        raise ArtifactError(message)

@@ -22,7 +22,6 @@ from tamiyo.recipes.episode import (
     EpisodeOutcome,
     EpisodeResult,
     build_task_episode,
-    compute_score,
 )
 from tamiyo.recipes.evaluate import Evaluation, evaluate_network
 from tamiyo.recipes.grow_task import TaskResult, grow_task
@@ -31,12 +30,18 @@ from tamiyo.recipes.learned import (
     TrainConfig,
     TrainResult,
     build_env,
+    count_rollout_steps,
     evaluate_controller,
     evaluate_policy,
     load_training,
     play_baselines,
     resume_training,
     train_controller,
+)
+from tamiyo.recipes.learned_controller import (
+    LearnedController,
+    build_run_controller,
+    export_policy,
 )
 from tamiyo.recipes.load import load_network
 from tamiyo.recipes.lockstep import EngineUse, Lockstep, build_task_lockstep
@@ -56,6 +61,7 @@ __all__ = [
     "GrowResult",
     "GrowSettings",
     "Interval",
+    "LearnedController",
     "Lockstep",
     "OnProgress",
     "RunConfig",
@@ -67,17 +73,19 @@ __all__ = [
     "TrainResult",
     "build_effective_task",
     "build_env",
+    "build_run_controller",
     "build_task_episode",
     "build_task_lockstep",
     "compare_controllers",
     "compare_runs",
     "compute_interquartile_mean",
     "compute_paired_interval",
-    "compute_score",
+    "count_rollout_steps",
     "encode_config",
     "evaluate_controller",
     "evaluate_network",
     "evaluate_policy",
+    "export_policy",
     "grow",
     "grow_task",
     "hash_config",

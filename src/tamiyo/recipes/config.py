@@ -8,7 +8,7 @@ import os
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Annotated, Final
 
-from tyro.conf import arg
+from tyro.conf import EnumChoicesFromValues, arg
 
 from tamiyo.contracts import ConfigError, SlotIdError, encode_record, sort_slot_ids
 from tamiyo.controller import (
@@ -18,7 +18,8 @@ from tamiyo.controller import (
     load_schedule,
 )
 from tamiyo.engine import EngineConfig
-from tamiyo.tasks import Task, get_task
+from tamiyo.recipes.learned_controller import hash_policy, is_learned
+from tamiyo.tasks import HostSource, Task, get_task
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,10 +37,13 @@ class RunConfig:
 
     Attributes:
         task: Name of the task.
-        controller: Name of the controller, or ``schedule:PATH``.
+        controller: Name of the controller: ``schedule:PATH`` follows a file, ``learned:PATH`` or
+            PATH alone is what ``tamiyo train`` left in a folder, ``learned`` what comes along.
         seed: Seed of every random draw.
         epochs: Epochs to train, the closing ones included; the task's own number if not given.
         slots: Slots that may be used; all of the task's if not given.
+        hosts: Whether every run has the task's host, or one drawn by its seed from the task's
+            distribution.
         engine: How hosts are trained.
         tracker: How the course of training is read.
         control: Settings of the controllers.
@@ -50,6 +54,7 @@ class RunConfig:
     seed: int = 0
     epochs: int | None = None
     slots: tuple[str, ...] | None = None
+    hosts: Annotated[HostSource, EnumChoicesFromValues] = HostSource.FIXED
     engine: Annotated[EngineConfig, arg(name="")] = field(default_factory=EngineConfig)
     tracker: TrackerConfig = field(default_factory=TrackerConfig)
     control: Annotated[ControllerConfig, arg(name="")] = field(default_factory=ControllerConfig)
@@ -101,6 +106,8 @@ def encode_config(config: RunConfig, task: TaskConfig) -> dict[str, object]:
         # The file may change after the run: what was in it belongs to the configuration.
         schedule = load_schedule(config.controller.removeprefix(SCHEDULE_PREFIX))
         run["schedule"] = encode_record(schedule)
+    if is_learned(config.controller):
+        run["policy_sha256"] = hash_policy(config.controller)
     return {"run": run, "task": encode_record(task)}
 
 

@@ -5,7 +5,6 @@ What it does is here, when it does it in :mod:`tamiyo.recipes.lockstep`.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -16,27 +15,29 @@ from tamiyo.contracts import (
     PairedDifference,
     RunFinished,
     RunStarted,
+    SeedStream,
     TamiyoInitiated,
     TaskConfig,
     check_initial_loss,
+    compute_score,
     derive_seed,
 )
 from tamiyo.controller import (
     Controller,
     ScheduleController,
     SignalTracker,
-    build_controller,
     check_schedule,
 )
 from tamiyo.engine import FinalResult, Member, StepResult, Trainee, build_task_trainee
 from tamiyo.model import Fossil, SlotProbes
 from tamiyo.recipes.config import RunConfig, hash_config, is_debugging
-from tamiyo.tasks import Task, TaskData, TrainingData, build_host
+from tamiyo.recipes.learned_controller import build_run_controller
+from tamiyo.tasks import Task, TrainingData, build_host
 
 if TYPE_CHECKING:
     from torch import nn
 
-__all__ = ["Episode", "EpisodeOutcome", "EpisodeResult", "build_task_episode", "compute_score"]
+__all__ = ["Episode", "EpisodeOutcome", "EpisodeResult", "build_task_episode"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,13 +76,6 @@ class EpisodeOutcome:
 
     result: EpisodeResult
     fossils: tuple[Fossil, ...]
-
-
-def compute_score(
-    accuracy: float, *, parameters: int, host_parameters: int, rent_points: float
-) -> float:
-    """Compute ``accuracy - rent * ln(parameters / host_parameters)``, points."""
-    return accuracy - rent_points * math.log(parameters / host_parameters)
 
 
 class Episode:
@@ -131,17 +125,19 @@ class Episode:
             slots,
             build,
             engine=engine,
-            run_seed=config.seed,
+            seeds=SeedStream(run_seed=config.seed, stream=environment),
             environment=environment,
             sink=sink,
         )
         check_initial_loss(task, self.member.initial.control_loss)
-        self._controller = controller or build_controller(
+        self._last = self.member.describe_start()
+        self._controller = controller or build_run_controller(
             config.controller,
             config.control,
-            derive_seed(config.seed, environment, "controller"),
+            task,
+            slot_ids=self._last.host.slot_ids,
+            seed=derive_seed(config.seed, environment, "controller"),
         )
-        self._last = self.member.describe_start()
         if isinstance(self._controller, ScheduleController):
             check_schedule(
                 self._controller.schedule,
@@ -230,11 +226,12 @@ class Episode:
 def build_task_episode(
     config: RunConfig,
     task: Task,
-    data: TaskData,
+    data: TrainingData,
     *,
     sink: EventSink,
     build_network: Callable[[], nn.Module] | None = None,
     probes: SlotProbes | None = None,
+    controller: Controller | None = None,
 ) -> Episode:
     """Build the episode of a run on a registered task.
 
@@ -245,6 +242,7 @@ def build_task_episode(
         sink: Where events go.
         build_network: Builds the host; the task's own if not given.
         probes: What is known of the slots of an equal host; found out by trial passes if not given.
+        controller: Who decides; built from the configuration if not given.
 
     Raises:
         ConfigError: As :class:`Episode` does.
@@ -254,4 +252,6 @@ def build_task_episode(
         network = build_host(task.host) if build_network is None else build_network()
         return build_task_trainee(network, task.config)
 
-    return Episode(config, task.config, data, probes or task.slots, build, sink=sink)
+    return Episode(
+        config, task.config, data, probes or task.slots, build, sink=sink, controller=controller
+    )

@@ -69,7 +69,7 @@ def grow_task(
             was written then.
     """
     task = build_effective_task(config)
-    data = task.load_data()
+    task, data = task.find_host(task.load_data(), config.hosts, config.seed)
     relay = FanOutSink() if sink is None else FanOutSink(sink)
     alone = Lockstep([build_task_episode(config, task, data, sink=relay)])
     folder = RunFolder(Path(out))

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from tamiyo.contracts import EventSink
+    from tamiyo.model import SlotProbes
     from tamiyo.recipes.config import RunConfig
     from tamiyo.tasks import Task, TaskData
 
@@ -61,7 +62,8 @@ class Lockstep:
         self._task = first.task
         for other in self._episodes:
             for name, ours, theirs in (
-                ("task", first.task, other.task),
+                ("task", first.task.name, other.task.name),
+                ("epochs", first.task.max_epochs, other.task.max_epochs),
                 ("engine", first.config.engine, other.config.engine),
             ):
                 if ours != theirs:
@@ -127,9 +129,14 @@ def build_task_lockstep(
         ConfigError: As :class:`Episode` and :class:`Lockstep` do.
     """
     episodes: list[Episode] = []
+    probes: dict[str, SlotProbes] = {}
     for seed in seeds:
-        # All hosts are built by one recipe, so the slots of the first are those of the rest.
-        probes = episodes[0].member.model.probes if episodes else None
-        run = replace(config, seed=seed)
-        episodes.append(build_task_episode(run, task, data, sink=build_sink(), probes=probes))
+        own_task, own_data = task.find_host(data, config.hosts, seed)
+        run, recipe = replace(config, seed=seed), repr(own_task.host)
+        episode = build_task_episode(
+            run, own_task, own_data, sink=build_sink(), probes=probes.get(recipe)
+        )
+        # Hosts built by one recipe have the same slots.
+        probes.setdefault(recipe, episode.member.model.probes)
+        episodes.append(episode)
     return Lockstep(episodes)

@@ -1,4 +1,4 @@
-"""Stop a run between two epochs when the user asks for it."""
+"""Stop a run between two epochs, or a training between two steps, when the user asks for it."""
 
 from __future__ import annotations
 
@@ -25,11 +25,19 @@ class StopRequest:
 
     def __init__(self, should_stop: Callable[[], bool] = lambda: False) -> None:
         self._asked = False
+        self._is_urgent = False
         self._should_stop = should_stop
         self._before: dict[int, Any] = {}
 
     def __call__(self) -> bool:
-        """Say whether a stop was asked for."""
+        """Say whether a stop was asked for.
+
+        Raises:
+            KeyboardInterrupt: If it was asked for twice.
+        """
+        if self._is_urgent:
+            # Raised once already, but maybe where C code that looks for an attribute drops it.
+            raise KeyboardInterrupt
         return self._asked or self._should_stop()
 
     def __enter__(self) -> Self:
@@ -43,6 +51,7 @@ class StopRequest:
             signal.signal(number, handler)
 
     def _take(self, _number: int, _frame: FrameType | None) -> None:
+        if self._asked:
+            self._is_urgent = True
+            raise KeyboardInterrupt
         self._asked = True
-        for number in self._before:
-            signal.signal(number, signal.default_int_handler)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tamiyo.contracts import ArtifactError
+from tamiyo.contracts import GAIN_METRIC, ArtifactError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -23,7 +23,8 @@ class TrainingSummary:
         num_envs: Environments in lockstep.
         total_steps: Environment steps it is to be trained for.
         steps: Environment steps made after each update in which an episode ended.
-        returns: Mean return of the episodes that ended in it.
+        returns: Mean return of the episodes that ended in it; on a task their mean gain over the
+            host alone, as the baseline of a group leaves nothing of a mean return.
         alarms: Environment steps and text of every alarm.
         is_finished: Whether it came to its end.
     """
@@ -55,7 +56,12 @@ def summarize_training(events: Iterable[Mapping[str, Any]]) -> TrainingSummary:
     return TrainingSummary(
         **{name: events[0][name] for name in ("env_id", "seed", "num_envs", "total_steps")},
         steps=tuple(report["steps"] for report in ended),
-        returns=tuple(report["rollout"]["episode_return"] for report in ended),
+        returns=tuple(_read_return(report["rollout"]) for report in ended),
         alarms=tuple((report["steps"], text) for report in reports for text in report["alarms"]),
         is_finished=bool(finishes) and not finishes[-1]["interrupted"],
     )
+
+
+def _read_return(rollout: Mapping[str, Any]) -> float:
+    told = rollout.get("environment", {})
+    return float(told.get(GAIN_METRIC, rollout["episode_return"]))

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from tamiyo.contracts import OpReport
+from tamiyo.contracts import THRASHING_METRIC, OpReport
 from tamiyo.learning.alarms import find_alarms
 from tests.support.updates import build_update
 
@@ -147,3 +147,11 @@ def test_drift_is_silent_where_returns_or_advantages_are_all_equal():
     flat = replace(with_value(explained_variance=None), ops=ops)
     flat = replace(flat, advantages=replace(flat.advantages, std=0.0))
     assert find(*[flat] * 5) == ()
+
+
+@pytest.mark.parametrize(("share", "alarms"), [(0.25, 1), (0.1, 0), (0.0, 0)])
+def test_planting_and_pruning_without_gain_is_told(share, alarms):
+    rollout = replace(ORDINARY.rollout, environment={THRASHING_METRIC: share})
+    found = find(replace(ORDINARY, rollout=rollout))
+    assert len(found) == alarms
+    assert all(alarm.startswith("in 25% of the episodes, above 10%, seeds") for alarm in found)

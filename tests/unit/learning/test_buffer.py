@@ -69,6 +69,45 @@ def test_storage_is_used_again():
     assert [getattr(buffer.rollout, part.name).data_ptr() for part in PARTS] == places
 
 
+def test_a_partial_rollout_goes_on_in_another_buffer_and_a_finished_one_does_not():
+    buffer, other = build_buffer(steps=3), build_buffer(steps=3)
+    rows = [build_row(buffer, step=step) for step in range(3)]
+    assert (buffer.is_partial, buffer.state_dict()) == (False, {})
+    for row in rows[:2]:
+        buffer.add(**row)
+    other.load_state_dict(buffer.state_dict())
+    assert other.is_partial
+    assert other.valid_steps == 4
+    for one in (buffer, other):
+        one.add(**rows[2])
+        one.finish(torch.zeros(2))
+    for part in PARTS:
+        ours, theirs = (getattr(one.rollout, part.name) for one in (other, buffer))
+        assert torch.equal(ours, theirs), part.name
+    assert (buffer.is_partial, buffer.state_dict()) == (False, {})
+
+
+def test_what_a_buffer_saved_no_longer_changes():
+    buffer = build_buffer()
+    buffer.add(**build_row(buffer))
+    saved = buffer.state_dict()
+    before = saved["actions"].clone()
+    buffer.clear()
+    buffer.add(**build_row(buffer, step=1))
+    assert torch.equal(saved["actions"], before)
+
+
+def test_a_partial_rollout_without_a_field_or_of_another_size_is_refused():
+    buffer = build_buffer()
+    buffer.add(**build_row(buffer))
+    state = buffer.state_dict()
+    with pytest.raises(ShapeError, match=r"must have shape \[3, .*, got \[2, "):
+        build_buffer(num_envs=3).load_state_dict(state)
+    del state["values"]
+    with pytest.raises(ConfigError, match=r"got missing or unknown \['values'\]"):
+        build_buffer().load_state_dict(state)
+
+
 @pytest.mark.parametrize("name", [part.name for part in PARTS])
 def test_a_forgotten_field_is_refused(name):
     buffer = build_buffer()

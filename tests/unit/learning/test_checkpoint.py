@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -15,8 +17,9 @@ from tamiyo.contracts import (
     build_action_spec,
 )
 from tamiyo.environment import ProbeVectorEnv
-from tamiyo.learning import Trainer, TrainerConfig, load_policy
+from tamiyo.learning import Trainer, TrainerConfig, encode_policy, load_policy
 from tamiyo.learning.checkpoint import Checkpoint, Specs, check_specs
+from tamiyo.learning.normalizers import ValueScale
 from tamiyo.policy import NetworkConfig
 
 GROWTH = Specs(
@@ -66,6 +69,38 @@ def test_tensors_of_something_else_are_refused(tmp_path):
     save_file({"weight": torch.ones(2)}, tmp_path / "weights")
     with pytest.raises(ArtifactError, match="must be of format tamiyo-checkpoint-1, got None"):
         Checkpoint.load(tmp_path / "weights")
+
+
+def test_a_policy_alone_is_loaded_like_a_checkpoint(tmp_path):
+    config = TrainerConfig(total_steps=64, rollout_steps=8, network=NetworkConfig(hidden=8))
+    trainer = Trainer(ProbeVectorEnv(4, probe="RememberBit5"), config, seed=0)
+    trainer.train()
+    whole, alone = tmp_path / "whole", tmp_path / "alone"
+    whole.write_bytes(trainer.encode_checkpoint())
+    alone.write_bytes(encode_policy(Checkpoint.load(whole)))
+    held = Checkpoint.load(alone).groups
+    assert set(held) == {
+        "network",
+        "observation_normalizer",
+        "value_normalizer",
+        "reward_normalizer",
+    }
+    for policy in (load_policy(whole), load_policy(alone)):
+        assert (policy.specs, policy.episode_length) == (trainer.specs, 6)
+        assert policy.value_scale == trainer.policy.value_scale != ValueScale(0.0, 1.0)
+        weights = zip(policy.network.parameters(), trainer.network.parameters(), strict=True)
+        assert all(torch.equal(one, other) for one, other in weights)
+
+
+def test_a_policy_whose_file_does_not_tell_its_unit_has_none(tmp_path):
+    config = TrainerConfig(total_steps=64, rollout_steps=8, network=NetworkConfig(hidden=8))
+    trainer = Trainer(ProbeVectorEnv(4, probe="RememberBit5"), config, seed=0)
+    path = tmp_path / "file"
+    path.write_bytes(trainer.encode_checkpoint())
+    whole = Checkpoint.load(path)
+    groups = {name: whole.groups[name] for name in ("network", "observation_normalizer")}
+    path.write_bytes(replace(whole, groups=groups).encode())
+    assert load_policy(path).value_scale is None
 
 
 def test_a_loaded_policy_decides_as_the_trainer_s_own(tmp_path):

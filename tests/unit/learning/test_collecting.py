@@ -49,6 +49,16 @@ def test_ended_episodes_are_summed_over_rollouts():
     assert sum(second.returns) == pytest.approx(float(rewards[:4].sum()))
 
 
+def test_a_rollout_told_to_stop_keeps_what_it_saw_for_the_next_call():
+    whole, trainer = build().collect(), build()
+    asked = iter([False] * 7 + [True] + [False] * 8)
+    assert trainer.collect(lambda: next(asked)) is None
+    assert trainer.buffer.is_partial
+    collected = trainer.collect(lambda: next(asked))
+    assert torch.equal(collected.observations, whole.observations)
+    assert (collected.returns, collected.lengths) == (whole.returns, whole.lengths)
+
+
 def test_a_row_that_goes_on_has_a_value_at_the_cut_and_one_that_ended_has_none():
     trainer = build()
     trainer.collect()

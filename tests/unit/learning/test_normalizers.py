@@ -13,6 +13,7 @@ from tamiyo.learning.normalizers import (
     RewardNormalizer,
     RunningMoments,
     ValueNormalizer,
+    ValueScale,
 )
 
 SPEC = ObservationSpec(size=7, slots=2, slot_blocks=(SlotBlock(offset=2, size=2),))
@@ -212,3 +213,15 @@ def test_what_is_known_survives_saving(build):
             loaded.state_dict().values(), normalizer.state_dict().values(), strict=True
         )
     )
+
+
+def test_a_value_is_brought_back_to_raw_rewards_by_both_normalizers():
+    values, rewards = ValueNormalizer(), RewardNormalizer(2, gamma=0.9)
+    read = ValueScale.read(values.state_dict(), rewards.state_dict())
+    assert read == ValueScale(offset=0.0, factor=1.0)
+    values.mean.fill_(6.0)
+    values.deviation.fill_(3.0)
+    rewards.scale.fill_(0.5)
+    scale = ValueScale.read(values.state_dict(), rewards.state_dict())
+    critic = values.normalize(rewards.normalize(torch.tensor([14.0])))
+    assert scale.apply(float(critic)) == pytest.approx(14.0)

@@ -9,7 +9,7 @@ import torch
 
 from tamiyo.contracts import ArtifactError, ConfigError, UpdateCompleted
 from tamiyo.environment import ProbeVectorEnv, RewardKind, SurrogateVectorEnv
-from tamiyo.learning import PPOConfig, Trainer, TrainerConfig
+from tamiyo.learning import PPOConfig, Trainer, TrainerConfig, encode_policy
 from tamiyo.learning.checkpoint import Checkpoint
 from tamiyo.policy import NetworkConfig
 from tamiyo.telemetry import MemorySink
@@ -38,6 +38,16 @@ def test_it_stops_when_asked_and_goes_on_after():
     assert trainer.updates == 3
     trainer.train()
     assert trainer.is_finished
+
+
+def test_it_stops_within_a_rollout_and_goes_on_with_it():
+    told = []
+    trainer = Trainer(ProbeVectorEnv(4, probe="RememberBit5"), CONFIG, seed=0, on_step=told.append)
+    trainer.train(should_stop=lambda: told[-1:] == [44])
+    assert (trainer.updates, trainer.steps, trainer.buffer.valid_steps) == (1, 32, 12)
+    trainer.train(updates=1)
+    assert (trainer.updates, trainer.steps) == (2, 64)
+    assert told == list(range(4, 65, 4))
 
 
 def test_a_rollout_is_an_episode_where_the_environment_says_how_long_that_is():
@@ -105,6 +115,14 @@ def test_a_checkpoint_of_another_run_is_refused(tmp_path, change, message):
     path.write_bytes(build().encode_checkpoint())
     with pytest.raises(ArtifactError, match=message):
         build(**change).load_checkpoint(path)
+
+
+def test_a_policy_alone_is_no_training_to_go_on_with(tmp_path):
+    path = tmp_path / "checkpoint.safetensors"
+    path.write_bytes(build().encode_checkpoint())
+    path.write_bytes(encode_policy(Checkpoint.load(path)))
+    with pytest.raises(ArtifactError, match=r"a whole training to go on with, got network, obs"):
+        build().load_checkpoint(path)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from hashlib import sha256
 
 import pytest
 
@@ -110,3 +111,16 @@ def test_a_schedule_belongs_to_the_configuration_by_what_is_in_it(tmp_path):
         hashes.append(hash_config(config, task))
     assert hashes[0] != hashes[1]
     assert encode_config(config, task)["run"]["schedule"]["seeds"][0]["germinate"] == 3
+
+
+def test_a_policy_belongs_to_the_configuration_by_its_content(tmp_path):
+    path = tmp_path / "policy.safetensors"
+    config = RunConfig(task="digits-cnn", controller=f"learned:{path}")
+    task, hashes = get_task("digits-cnn").config, []
+    for content in (b"one", b"two", b"one"):
+        path.write_bytes(content)
+        hashes.append(hash_config(config, task))
+    assert hashes[0] == hashes[2] != hashes[1]
+    assert encode_config(config, task)["run"]["policy_sha256"] == sha256(b"one").hexdigest()
+    alone = replace(config, controller=str(path))
+    assert encode_config(alone, task)["run"]["policy_sha256"] == sha256(b"one").hexdigest()

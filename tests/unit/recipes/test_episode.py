@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 
 import pytest
@@ -16,7 +15,7 @@ from tamiyo.contracts import (
     UnknownNameError,
 )
 from tamiyo.engine import EngineConfig
-from tamiyo.recipes import Lockstep, RunConfig, build_task_episode, compute_score, hash_config
+from tamiyo.recipes import Lockstep, RunConfig, build_task_episode, hash_config
 from tests.support.tasks import (
     TINY,
     ListSink,
@@ -39,12 +38,6 @@ def run(episode, should_stop=lambda: False):
     with Lockstep([episode]) as alone:
         (outcome,) = alone.run(should_stop)
     return outcome.result
-
-
-def test_the_score_is_accuracy_minus_rent():
-    score = compute_score(80.0, parameters=200, host_parameters=100, rent_points=3.0)
-    assert score == pytest.approx(80 - 3 * math.log(2))
-    assert compute_score(80.0, parameters=100, host_parameters=100, rent_points=3.0) == 80.0
 
 
 def test_a_run_announces_itself_decides_until_closing_and_is_judged():

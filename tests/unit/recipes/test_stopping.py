@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+from contextlib import suppress
 
 import pytest
 
@@ -28,9 +29,19 @@ def test_the_first_signal_is_a_wish(number):
 def test_the_second_signal_interrupts_at_once_whichever_it_is(first, second):
     with StopRequest() as stop:
         os.kill(os.getpid(), first)
+        assert stop()
         with pytest.raises(KeyboardInterrupt):
             os.kill(os.getpid(), second)
-        assert stop()
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_second_signal_whose_interrupt_is_dropped_interrupts_at_the_next_question(number):
+    with StopRequest() as stop:
+        os.kill(os.getpid(), number)
+        with suppress(KeyboardInterrupt):
+            os.kill(os.getpid(), number)
+        with pytest.raises(KeyboardInterrupt):
+            stop()
 
 
 def test_leaving_puts_the_old_handlers_back():

@@ -106,6 +106,22 @@ class FlatAdam:
             state = {0: {"step": state[0]["step"]} | flat}
         self._adam.load_state_dict({**entries, "state": state})
 
+    def flat_state_dict(self) -> dict[str, Tensor]:
+        """Return the moments as one group of tensors, named by position and name."""
+        return {
+            f"{index}/{name}": value
+            for index, entry in self.state_dict()["state"].items()
+            for name, value in entry.items()
+        }
+
+    def load_flat_state_dict(self, tensors: Mapping[str, Tensor]) -> None:
+        """Go on with the moments that :meth:`flat_state_dict` of another optimizer returned."""
+        state: dict[int, dict[str, Tensor]] = {}
+        for key, tensor in tensors.items():
+            index, _, name = key.partition("/")
+            state.setdefault(int(index), {})[name] = tensor
+        self.load_state_dict({**self.state_dict(), "state": state})
+
     def _cut(self, vector: Tensor) -> list[Tensor]:
         """Cut a vector into windows of the shapes of the parameters."""
         pieces = zip(self._parameters, vector.split(self._sizes), strict=True)

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 __all__ = ["Comparison", "OnProgress", "compare_controllers", "compare_runs"]
 
 _FEWEST_SEEDS: Final = 2
-_TRIED_SEEDS: Final = 4
-"""Seeds that stand for many when an engine is chosen."""
+_TRIED_HOSTS: Final = 4
+"""Equal hosts that stand for many when an engine is chosen."""
 
 OnProgress = Callable[[float, int], None]
 """Told of the networks that are trained, the parts of those under way too, and of how many there
@@ -51,6 +51,7 @@ class Comparison:
             network was trained.
         rows: One per thing that was run.
         leads: Name of each static row to the paired difference of the grown row's score to it.
+        scores: Name of each row to its score on every seed, points, in the order of the seeds.
         skipped: Name of each row that was left out to the reason.
     """
 
@@ -61,6 +62,7 @@ class Comparison:
     engine: EngineUse | None
     rows: tuple[ComparisonRow, ...]
     leads: Mapping[str, Interval]
+    scores: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     skipped: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -157,6 +159,7 @@ def compare_runs(
             for name in results[0]
             if grown is not None and name not in arms
         },
+        scores={name: tuple(_list_scores(name, results)) for name in results[0]},
     )
 
 
@@ -178,8 +181,8 @@ def _run_alike(
 def _choose_engine(arms: Mapping[str, RunConfig]) -> EngineUse:
     """Choose one engine for all arms, and refuse what cannot be trained.
 
-    It is chosen once, as for many seeds, so that results depend on no number of seeds or
-    processes.
+    It is chosen once, as for many hosts like the first seed's, so that results depend on no number
+    of seeds or processes.
 
     Raises:
         ConfigError: If an arm's settings are refused, or the arms name several engines.
@@ -191,7 +194,7 @@ def _choose_engine(arms: Mapping[str, RunConfig]) -> EngineUse:
     uses = []
     for arm in arms.values():
         task, data = build_effective_task(arm), load_task_data(arm.task)
-        seeds = range(arm.seed, arm.seed + _TRIED_SEEDS)
+        seeds = [arm.seed] * _TRIED_HOSTS
         with build_task_lockstep(arm, task, data, seeds=seeds, build_sink=NullSink) as lockstep:
             uses.append(lockstep.engine)
     # What does not suit every arm is used for none, so that all rows are trained alike.
@@ -233,7 +236,9 @@ def _summarize(name: str, results: Sequence[SeedResults], reference: str) -> Com
 
 def _compare_rows(name: str, reference: str, results: Sequence[SeedResults]) -> Interval:
     return compute_paired_interval(
-        [require_measured(result[name].score) for result in results],
-        [require_measured(result[reference].score) for result in results],
-        seed=0,
+        _list_scores(name, results), _list_scores(reference, results), seed=0
     )
+
+
+def _list_scores(name: str, results: Sequence[SeedResults]) -> list[float]:
+    return [require_measured(result[name].score) for result in results]

@@ -55,7 +55,8 @@ def run_seeds(
             rows[name] = outcome.result
             if name == grown:
                 run = replace(arm, seed=seed)
-                rows.update(train_static(run, task, data, outcome, build_sink=build_sink))
+                own = task.find_host(data, arm.hosts, seed)
+                rows.update(train_static(run, *own, outcome, build_sink=build_sink))
     return results
 
 

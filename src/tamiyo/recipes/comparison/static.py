@@ -13,22 +13,17 @@ from typing import TYPE_CHECKING, Final
 import torch
 from torch import nn
 
-from tamiyo.contracts import NullSink, derive_seed
+from tamiyo.contracts import NullSink, SeedStream, compute_score, derive_seed
 from tamiyo.controller import WAIT_ONLY
 from tamiyo.engine import EngineKind, Member, build_task_trainee
 from tamiyo.model import Fossil, count_trainable, graft
 from tamiyo.recipes.comparison.measured import require_measured
-from tamiyo.recipes.episode import (
-    EpisodeOutcome,
-    EpisodeResult,
-    build_task_episode,
-    compute_score,
-)
+from tamiyo.recipes.episode import EpisodeOutcome, EpisodeResult, build_task_episode
 from tamiyo.recipes.lockstep import Lockstep
 from tamiyo.tasks import (
     HostRecipe,
     Task,
-    TaskData,
+    TrainingData,
     build_host,
     read_width,
     widen_recipe,
@@ -54,7 +49,7 @@ STATIC_ROWS: Final = (_STATIC_EPOCHS, _STATIC_WORK, _WIDTH_EPOCHS, _WIDTH_WORK)
 def train_static(
     config: RunConfig,
     task: Task,
-    data: TaskData,
+    data: TrainingData,
     grown: EpisodeOutcome,
     *,
     build_sink: Callable[[], EventSink],
@@ -118,7 +113,7 @@ def _match_width(task: Task, parameters: int) -> HostRecipe:
 def _match_work(
     config: RunConfig,
     task: Task,
-    data: TaskData,
+    data: TrainingData,
     build: Callable[[], nn.Module],
     multiply_adds: float,
 ) -> int:
@@ -129,7 +124,7 @@ def _match_work(
         task.slots,
         lambda: build_task_trainee(build(), task.config),
         engine=config.engine,
-        run_seed=config.seed,
+        seeds=SeedStream(run_seed=config.seed),
         environment=0,
         sink=NullSink(),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tamiyo.recipes.learned.config import TrainConfig, build_env
+from tamiyo.recipes.learned.config import TrainConfig, build_env, count_rollout_steps
 from tamiyo.recipes.learned.evaluate import (
     LEARNED,
     evaluate_controller,
@@ -21,6 +21,7 @@ __all__ = [
     "TrainConfig",
     "TrainResult",
     "build_env",
+    "count_rollout_steps",
     "evaluate_controller",
     "evaluate_policy",
     "load_training",

@@ -26,6 +26,7 @@ from tamiyo.learning import Specs, check_specs, fit_policy, load_policy, play_ep
 from tamiyo.observation import sample_uniform
 from tamiyo.recipes.comparison import Comparison
 from tamiyo.recipes.learned.config import SURROGATE, TINY, build_env, find_surrogate
+from tamiyo.recipes.learned.on_task import LEARNED, compare_on_task
 from tamiyo.recipes.learned.train import load_training
 from tamiyo.recipes.statistics import Interval, compute_paired_interval
 
@@ -38,9 +39,6 @@ if TYPE_CHECKING:
     from tamiyo.recipes.learned.config import TrainConfig
 
 __all__ = ["LEARNED", "Played", "evaluate_controller", "evaluate_policy", "play_baselines"]
-
-LEARNED: Final = "learned"
-"""Name of the row of the run's controller, which takes its most probable choices."""
 
 _SAMPLED: Final = "learned, sampled"
 _RANDOM: Final = "random-legal"
@@ -80,8 +78,9 @@ def evaluate_controller(
 
     On the surrogate it stands beside what the environment offers to measure it by: wait-only,
     random-legal, the best of many fixed schedules, the heuristic, and a bound that knows every
-    episode's hidden numbers, left out where it would take too long. Elsewhere a score is the sum of
-    rewards of an episode.
+    episode's hidden numbers, left out where it would take too long. On a task they grow its
+    hosts, beside networks that never grew, and are judged on the
+    test split. Elsewhere a score is the sum of rewards of an episode.
 
     Args:
         path: The run's folder.
@@ -102,6 +101,10 @@ def evaluate_controller(
     config, folder = load_training(path)
     if slots is not None:
         config = _change_slots(config, slots)
+    if config.task is not None:
+        return compare_on_task(
+            config, folder, seeds=seeds, first_seed=first_seed, on_progress=on_progress
+        )
     policy = load_policy(folder.checkpoint)
     probe = build_env(config, num_envs=1)
     if slots is not None:
@@ -118,7 +121,7 @@ def evaluate_controller(
             )
             for name in (_SAMPLED, LEARNED)
         }
-        return _compare(config.env, _SAMPLED, played, first_seed, epochs=None)
+        return _compare(config.problem, _SAMPLED, played, first_seed, epochs=None)
     plan = search_schedule(
         family, seed=derive_seed(config.seed, 0, _SCHEDULE), on_progress=on_progress
     )
@@ -235,8 +238,8 @@ def _change_slots(config: TrainConfig, slots: int) -> TrainConfig:
     Raises:
         ConfigError: If its environment has no slots, or a fixed number of them.
     """
-    if config.env != SURROGATE:
-        message = f"slots must be left as they are but for env {SURROGATE}, got {config.env}"
+    if config.problem != SURROGATE:
+        message = f"slots must be left as they are but for env {SURROGATE}, got {config.problem}"
         raise ConfigError(message)
     return replace(config, surrogate=replace(config.surrogate, slots=slots))
 
@@ -307,6 +310,7 @@ def _compare(
         engine=None,
         rows=tuple(rows),
         leads={name: _interval(learned, scores) for name, scores in others.items()},
+        scores={name: tuple(one.scores.tolist()) for name, one in played.items()},
     )
 
 

@@ -15,10 +15,11 @@ from tamiyo.contracts import (
     decode_record,
     encode_record,
 )
-from tamiyo.learning import Trainer
+from tamiyo.learning import Trainer, load_policy
 from tamiyo.model import write_atomically
 from tamiyo.recipes.config import is_debugging
 from tamiyo.recipes.learned.config import TrainConfig, build_env, hash_training
+from tamiyo.recipes.learned_controller import find_policy
 from tamiyo.recipes.run_folder import RunFolder
 from tamiyo.telemetry import FanOutSink, JsonlSink, read_events
 
@@ -57,29 +58,41 @@ def train_controller(
     path: Path,
     *,
     overwrite: bool = False,
+    workers: int = 1,
     sink: EventSink,
     should_stop: Callable[[], bool] = lambda: False,
+    on_step: Callable[[int], None] = lambda _steps: None,
 ) -> TrainResult:
-    """Train a controller from scratch.
+    """Train a controller from its first step.
 
     Args:
         config: Everything that decides the training.
         path: Folder for its files: configuration, event log, checkpoint.
         overwrite: Whether an earlier run in this folder may be replaced.
+        workers: Processes to train a task's hosts in; the result does not depend on it.
         sink: Another place for the events to go to.
-        should_stop: Asked before every update; when it says so, a checkpoint is written.
+        should_stop: Asked before every step of the environments; when it says so, a checkpoint is
+            written.
+        on_step: Told after every step of the environments how many were made in all.
 
     Raises:
         TamiyoError: If the folder is in the way or the environment cannot be learned on; nothing
             was written then.
     """
-    trainer = _Training(config, RunFolder(path))
+    trainer = _Training(config, RunFolder(path), workers, on_step)
+    if config.start is not None:
+        trainer.start_from(config.start)
     trainer.folder.create({"train": encode_record(config)}, overwrite=overwrite)
     return trainer.run(sink, should_stop)
 
 
 def resume_training(
-    path: Path, *, sink: EventSink, should_stop: Callable[[], bool] = lambda: False
+    path: Path,
+    *,
+    workers: int = 1,
+    sink: EventSink,
+    should_stop: Callable[[], bool] = lambda: False,
+    on_step: Callable[[int], None] = lambda _steps: None,
 ) -> TrainResult:
     """Go on with a training that was stopped, as if it had not been.
 
@@ -87,14 +100,16 @@ def resume_training(
 
     Args:
         path: Its folder.
+        workers: As for :func:`train_controller`, like all others.
         sink: Another place for the events to go to.
-        should_stop: As above.
+        should_stop: Asked before every step of the environments.
+        on_step: Told after every step of the environments how many were made in all.
 
     Raises:
         ArtifactError: If the folder holds no training, or its checkpoint is missing or damaged.
     """
     config, folder = load_training(path)
-    trainer = _Training(config, folder)
+    trainer = _Training(config, folder, workers, on_step)
     trainer.load()
     return trainer.run(sink, should_stop)
 
@@ -116,18 +131,21 @@ def load_training(path: Path) -> tuple[TrainConfig, RunFolder]:
 class _Training:
     """One training with its folder."""
 
-    def __init__(self, config: TrainConfig, folder: RunFolder) -> None:
+    def __init__(
+        self, config: TrainConfig, folder: RunFolder, workers: int, on_step: Callable[[int], None]
+    ) -> None:
         self.folder = folder
         self._config = config
         self._sinks = _CautiousSink()
         try:
-            self._env = build_env(config)
+            self._env = build_env(config, workers=workers)
             self._trainer = Trainer(
                 self._env,
                 config.learner,
                 seed=config.seed,
                 sink=self._sinks,
                 check_invariants=is_debugging(),
+                on_step=on_step,
             )
         except (MemoryError, RuntimeError) as error:
             if isinstance(error, RuntimeError) and _NO_MEMORY not in str(error):
@@ -137,6 +155,14 @@ class _Training:
                 f"network, got {' '.join(str(error).split())}: choose smaller numbers"
             )
             raise ConfigError(message) from error
+
+    def start_from(self, start: str) -> None:
+        """Begin with the controller of another training.
+
+        Raises:
+            ArtifactError: If there is none, or it does not fit.
+        """
+        self._trainer.start_from(load_policy(find_policy(start)))
 
     def load(self) -> None:
         """Go on from the checkpoint, and forget the events after it.
@@ -159,9 +185,10 @@ class _Training:
             sinks.add(log)
             sinks.add(sink)
             sinks.emit(self._describe_start())
-            while not (trainer.is_finished or sinks.failure or should_stop()):
-                trainer.update()
-                if trainer.updates % self._config.checkpoint_updates == 0:
+            while not (trainer.is_finished or sinks.failure):
+                if trainer.update(should_stop) is None:
+                    break
+                if trainer.updates % self._config.updates_per_checkpoint == 0:
                     self._save()
             self._save()
             interrupted = not trainer.is_finished
@@ -191,7 +218,7 @@ class _Training:
     def _describe_start(self) -> Event:
         spec = self._env.spec
         return TrainingStarted(
-            env_id=self._config.env if spec is None else spec.id,
+            env_id=self._config.problem if spec is None else spec.id,
             seed=self._config.seed,
             config_hash=hash_training(self._config),
             num_envs=self._config.envs,

@@ -88,7 +88,7 @@ def grow(  # noqa: PLR0913  # one call with everything a training run consists o
         scheduler: Learning-rate scheduler of that optimizer, or what builds one from it; stepped
             after every epoch, a ``ReduceLROnPlateau`` with the control loss.
         test: Batches for the final report only.
-        controller: Name of a controller, ``schedule:PATH``, or a controller.
+        controller: Name of a controller, ``schedule:PATH``, ``learned:PATH``, or a controller.
         max_parameters: Budget for all trainable parameters; ``None`` for no budget.
         seed: Seed of everything that Tamiyo draws, loaders and dropout included.
         twin: Whether to train a copy of the model without growth as well, to compare with;

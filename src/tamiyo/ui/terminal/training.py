@@ -8,12 +8,19 @@ from typing import TYPE_CHECKING, Final, Self
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from tamiyo.contracts import Event, TrainingFinished, TrainingStarted, UpdateCompleted
+from tamiyo.contracts import (
+    GAIN_METRIC,
+    Event,
+    TrainingFinished,
+    TrainingStarted,
+    UpdateCompleted,
+)
 from tamiyo.ui.formatting import format_count
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import TaskID
+    from rich.status import Status
 
     from tamiyo.contracts import UpdateReport
 
@@ -35,7 +42,8 @@ _COLUMNS: Final = (
 class TrainingSink:
     """Prints how a training goes; on a terminal with a live bar. A context manager.
 
-    Columns: steps made; mean return and length of the episodes that ended since the last line;
+    Columns: steps made; mean return (on a task the score less that of the host alone) and length of
+    the episodes that ended since the last line;
     explained variance of the critic; divergence, share of clipped ratios and entropy of the first
     head at the last update.
 
@@ -45,6 +53,7 @@ class TrainingSink:
 
     def __init__(self, console: Console) -> None:
         self._console = console
+        self._wait: Status | None = None
         self._bar: Progress | None = None
         self._bar_task: TaskID | None = None
         self._steps_per_line = 1
@@ -67,8 +76,30 @@ class TrainingSink:
             text = f"{word} after {format_count(event.steps)} steps, {event.updates} updates"
             self._print(Text(text, style="bold yellow" if event.interrupted else "bold"))
 
+    def show_wait(self, reason: str) -> None:
+        """Say what is waited for before the training begins; its first event ends that.
+
+        Args:
+            reason: What is being done.
+        """
+        if self._console.is_interactive:
+            self._wait = self._console.status(reason)
+            self._wait.start()
+        else:
+            self._print(Text(reason))
+
+    def show_steps(self, steps: int) -> None:
+        """Move the bar within a rollout.
+
+        Args:
+            steps: Environment steps made so far.
+        """
+        if self._bar is not None and self._bar_task is not None:
+            self._bar.update(self._bar_task, completed=steps)
+
     def close(self) -> None:
-        """Take the bar away; closing twice does no harm."""
+        """Take away what moves; closing twice does no harm."""
+        self._end_wait()
         if self._bar is not None:
             self._bar.stop()
             self._bar = None
@@ -79,7 +110,13 @@ class TrainingSink:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def _end_wait(self) -> None:
+        if self._wait is not None:
+            self._wait.stop()
+            self._wait = None
+
     def _show_start(self, event: TrainingStarted) -> None:
+        self._end_wait()
         begun = f", goes on after {format_count(event.steps)} steps" if event.steps else ""
         title = (
             f"{event.env_id}, seed {event.seed}: {format_count(event.total_steps)} steps in "
@@ -106,10 +143,10 @@ class TrainingSink:
 
     def _show_update(self, report: UpdateReport) -> None:
         rollout = report.rollout
-        self._returns.add(rollout.episode_return, rollout.episodes)
+        gain = rollout.environment.get(GAIN_METRIC, rollout.episode_return)
+        self._returns.add(gain, rollout.episodes)
         self._lengths.add(rollout.episode_length, rollout.episodes)
-        if self._bar is not None and self._bar_task is not None:
-            self._bar.update(self._bar_task, completed=report.steps)
+        self.show_steps(report.steps)
         self._show_alarms(report)
         if report.steps < self._next_line:
             return

@@ -80,7 +80,18 @@ def test_state_is_saved_by_parameter_as_adam_saves_it():
     torch.testing.assert_close(optimizer.state_dict()["state"], plain.state_dict()["state"])
 
 
-def test_training_goes_on_from_a_saved_state_as_if_it_had_never_stopped():
+def test_one_group_of_tensors_names_each_by_the_position_of_its_parameter():
+    network = build_layers()
+    optimizer = build(network)
+    assert optimizer.flat_state_dict() == {}
+    improve(network, optimizer, steps=1)
+    tensors = optimizer.flat_state_dict()
+    assert len(tensors) == 3 * len(list(network.parameters()))
+    assert torch.equal(tensors["1/exp_avg"], optimizer.state_dict()["state"][1]["exp_avg"])
+
+
+@pytest.mark.parametrize("flat", [False, True])
+def test_training_goes_on_from_a_saved_state_as_if_it_had_never_stopped(flat):
     whole, first = build_layers(), build_layers()
     improve(whole, build(whole), steps=6)
     optimizer = build(first)
@@ -88,7 +99,10 @@ def test_training_goes_on_from_a_saved_state_as_if_it_had_never_stopped():
     second = build_layers()
     resumed = build(second)
     second.load_state_dict(first.state_dict())
-    resumed.load_state_dict(optimizer.state_dict())
+    if flat:
+        resumed.load_flat_state_dict(optimizer.flat_state_dict())
+    else:
+        resumed.load_state_dict(optimizer.state_dict())
     improve(second, resumed, steps=3, first=3)
     assert all(map(torch.equal, second.parameters(), whole.parameters()))
 

@@ -9,6 +9,7 @@ from tamiyo.contracts import ComparisonRow, ConfigError, ScheduleError, UnknownN
 from tamiyo.engine import EngineConfig, EngineKind
 from tamiyo.recipes import RunConfig, compare_controllers, compare_runs
 from tamiyo.recipes.comparison.static import STATIC_ROWS
+from tamiyo.tasks import HostSource
 
 QUICK = RunConfig(task="digits-cnn", epochs=11)
 
@@ -31,6 +32,9 @@ def test_a_comparison_pairs_every_row_with_the_reference():
         assert row.low <= row.difference <= row.high
         assert row.difference == pytest.approx(row.score - reference.score)
     scores = {row.name: row.score for row in comparison.rows}
+    for name, of_seeds in comparison.scores.items():
+        assert scores[name] == pytest.approx(sum(of_seeds) / 2)
+    assert tuple(comparison.scores) == tuple(scores)
     assert tuple(comparison.leads) == STATIC_ROWS
     for name, lead in comparison.leads.items():
         assert lead.mean == pytest.approx(scores["random-legal"] - scores[name])
@@ -63,8 +67,9 @@ def test_processes_change_nothing():
     assert alone == spread
 
 
-def test_a_comparison_says_what_trained_it():
-    comparison = compare_controllers(QUICK, ["wait-only"], seeds=2)
+@pytest.mark.parametrize("hosts", [HostSource.FIXED, HostSource.VARIED])
+def test_a_comparison_says_what_trained_it(hosts):
+    comparison = compare_controllers(replace(QUICK, hosts=hosts), ["wait-only"], seeds=2)
     assert comparison.engine.kind == EngineKind.BATCHED
     assert comparison.engine.reason
 

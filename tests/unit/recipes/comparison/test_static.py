@@ -4,13 +4,12 @@ from dataclasses import replace
 
 import pytest
 
-from tamiyo.contracts import NullSink
+from tamiyo.contracts import NullSink, compute_score
 from tamiyo.model import count_trainable
 from tamiyo.recipes import (
     EpisodeOutcome,
     RunConfig,
     build_effective_task,
-    compute_score,
     run_seeds,
 )
 from tamiyo.recipes.comparison.static import (

@@ -9,8 +9,15 @@ import pytest
 from gymnasium.vector import AutoresetMode
 
 from tamiyo.contracts import ConfigError, UnknownNameError, decode_record, encode_record
-from tamiyo.environment import SurrogateConfig, build_tiny_config
-from tamiyo.recipes.learned.config import TrainConfig, build_env, find_surrogate, hash_training
+from tamiyo.environment import Baseline, HostEnvConfig, SurrogateConfig, build_tiny_config
+from tamiyo.learning import PPOConfig, TrainerConfig
+from tamiyo.recipes.learned.config import (
+    TrainConfig,
+    build_env,
+    count_rollout_steps,
+    find_surrogate,
+    hash_training,
+)
 
 
 def test_the_surrogate_is_the_configured_family():
@@ -104,3 +111,46 @@ def test_a_configuration_comes_back_from_its_plain_form_with_the_same_hash():
     assert again == config
     assert hash_training(again) == hash_training(config)
     assert hash_training(replace(config, seed=4)) != hash_training(config)
+
+
+def test_a_task_is_learned_on_in_groups_that_are_their_own_baseline():
+    config = TrainConfig(task="spirals", envs=8)
+    env = build_env(config)
+    assert (config.problem, env.num_envs) == ("spirals", 8)
+    assert env.unwrapped.config == config.hosts
+    assert (config.hosts.baseline, config.hosts.group_size) == (Baseline.GROUP, 8)
+    assert find_surrogate(config) is None
+    env.close()
+
+
+def test_potentials_are_discounted_as_the_learner_discounts():
+    learner = TrainerConfig(ppo=PPOConfig(gamma=0.9))
+    assert TrainConfig(task="spirals", envs=8, learner=learner).hosts.gamma == 0.9
+
+
+def test_a_rollout_has_the_steps_of_an_episode_in_every_environment():
+    assert count_rollout_steps(TrainConfig(task="spirals", envs=16)) == 16 * 50
+    assert count_rollout_steps(TrainConfig(envs=4)) == 4 * 25
+    learner = TrainerConfig(rollout_steps=7)
+    assert count_rollout_steps(TrainConfig(envs=4, learner=learner)) == 28
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"task": "spirals", "envs": 12}, "envs must be a multiple of the group size 8, got 12"),
+        ({"task": "spirals", "env": "Acrobot-v1"}, "either task or env .* spirals and Acrobot-v1"),
+        (
+            {"hosts": HostEnvConfig(epochs=20, baseline=Baseline.GROUP, group_size=8)},
+            "settings of hosts must go with --task, got epochs 20 without one",
+        ),
+    ],
+)
+def test_settings_of_hosts_that_do_not_fit_are_refused(changes, message):
+    with pytest.raises(ConfigError, match=message):
+        TrainConfig(**changes)
+
+
+def test_a_training_on_a_task_survives_its_way_through_a_record():
+    config = TrainConfig(task="spirals", envs=8, hosts=HostEnvConfig(epochs=20))
+    assert decode_record(TrainConfig, encode_record(config)) == config

@@ -40,10 +40,10 @@ def train(path, config=CONFIG, **options):
     return train_controller(config, path, sink=NullSink(), **options)
 
 
-def stop_after(updates):
-    """Ask for a stop when so many updates have been made."""
+def stop_after(updates, *, steps=0):
+    """Ask for a stop when so many updates, and steps after them, have been made."""
     questions = iter(range(1000))
-    return lambda: next(questions) >= updates
+    return lambda: next(questions) >= 10 * updates + steps
 
 
 def read_updates(result):
@@ -65,15 +65,23 @@ def test_a_training_leaves_its_configuration_record_and_checkpoint(tmp_path):
     assert summary.env_id == "tamiyo/Surrogate-v0"
 
 
-@pytest.mark.parametrize("stop", [0, 1, 2, 5])
-def test_stopped_and_resumed_is_as_if_it_had_not_been_stopped(tmp_path, stop):
+@pytest.mark.parametrize(("updates", "steps"), [(0, 0), (0, 4), (1, 0), (2, 9), (5, 1)])
+def test_stopped_and_resumed_is_as_if_it_had_not_been_stopped(tmp_path, updates, steps):
     whole = train(tmp_path / "whole")
-    stopped = train(tmp_path / "parts", should_stop=stop_after(stop))
-    assert (stopped.updates, stopped.interrupted) == (stop, True)
+    stopped = train(tmp_path / "parts", should_stop=stop_after(updates, steps=steps))
+    assert (stopped.updates, stopped.interrupted) == (updates, True)
     resumed = resume_training(tmp_path / "parts", sink=NullSink())
     assert not resumed.interrupted
     assert resumed.folder.checkpoint.read_bytes() == whole.folder.checkpoint.read_bytes()
     assert read_updates(resumed) == read_updates(whole)
+
+
+def test_every_step_of_the_environments_is_told(tmp_path):
+    told = []
+    train(tmp_path / "run", should_stop=stop_after(1, steps=3), on_step=told.append)
+    assert told == list(range(4, 53, 4))
+    resume_training(tmp_path / "run", sink=NullSink(), on_step=told.append)
+    assert told == list(range(4, 241, 4))
 
 
 def test_events_after_the_last_checkpoint_are_made_again(tmp_path):

@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 from dataclasses import replace
 
+import pytest
 from rich.console import Console
 
 from tamiyo.contracts import TamiyoInitiated, TrainingFinished, TrainingStarted, UpdateCompleted
@@ -95,7 +96,30 @@ def test_events_of_a_single_network_are_passed_over():
     assert show(TamiyoInitiated(environment=0, epoch=6)) == ""
 
 
+@pytest.mark.parametrize("is_terminal", [False, True])
+def test_a_wait_is_told_until_the_training_begins(is_terminal):
+    file = io.StringIO()
+    console = Console(file=file, width=100, color_system=None, force_terminal=is_terminal)
+    with TrainingSink(console) as sink:
+        sink.show_wait("getting ready ...")
+        sink.emit(START)
+        before = file.getvalue()
+    assert "getting ready" in before
+    assert before.index("getting ready") < before.index("tamiyo/Surrogate-v0, seed 3")
+
+
 def test_a_terminal_gets_a_bar_that_goes_away():
     shown = show(START, update(1600), is_terminal=True)
     assert "%" in shown
     assert "eta" in shown
+
+
+def test_the_bar_moves_within_a_rollout():
+    file = io.StringIO()
+    console = Console(file=file, width=100, color_system=None, force_terminal=True)
+    with TrainingSink(console) as sink:
+        sink.show_steps(8_000)  # there is no bar yet
+        sink.emit(START)
+        sink.show_steps(8_000)
+        sink._bar.refresh()
+    assert " 25 %" in file.getvalue()
