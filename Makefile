@@ -60,8 +60,9 @@ test-gpu: $(READY)  ## tests that need an accelerator
 coverage: $(READY)  ## branch coverage, at least 95 %
 	@$(BIN)/pytest --no-header -n 2 -m "$(FAST)" --cov
 
-demo: $(READY)  ## grow a small network on digits, on the CPU
+demo: $(READY)  ## grow two small networks on digits, by rules and by a trained controller
 	@$(BIN)/tamiyo grow --task digits-canvas --controller heuristic --seed 0 --out runs/demo --overwrite
+	@$(BIN)/tamiyo grow --task digits-cnn --controller learned --seed 0 --out runs/demo-learned --overwrite
 
 bench: $(READY)  ## time the parts that runs spend their time in
 	@set -e; for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python "$$file"; done

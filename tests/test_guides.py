@@ -50,7 +50,8 @@ def test_the_guide_on_playing_by_hand_runs_and_its_actions_are_legal(tmp_path, m
     assert names["info"]["action_valid"].all()
     assert names["returns"].shape == (4,)
     assert names["five"].unwrapped.config.slots == 5
-    assert len(capsys.readouterr().out.splitlines()) == 2
+    assert names["grown"].result.epochs == 35
+    assert len(capsys.readouterr().out.splitlines()) == 3
 
 
 def test_the_guide_on_batched_layers_runs_and_its_layer_is_registered(monkeypatch):

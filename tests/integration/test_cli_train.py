@@ -5,14 +5,17 @@ from __future__ import annotations
 import errno
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
 from tamiyo.cli import main, train
 from tamiyo.cli.flags import read_flags
 from tamiyo.cli.train import TrainArguments
+from tamiyo.learning import Checkpoint
 from tamiyo.recipes import TrainConfig
 from tests.support.commands import (
     TRAIN_SETTINGS,
@@ -41,10 +44,11 @@ def earlier_run(tmp_path_factory):
 @pytest.mark.parametrize("path", TRAIN_SETTINGS, ids=flag_of)
 def test_every_flag_of_a_training_reaches_its_configuration(path):
     value = other_value(path, TRAIN_SETTINGS[path])
-    words = words_for(path, value)
+    task = "digits-cnn" if path[0] == "hosts" else None
+    words = [*(["--task", task] if task else []), *words_for(path, value)]
     read = read_flags(TrainArguments, words, command="train", examples="").run
     assert value != TRAIN_SETTINGS[path]
-    assert read == set_value(TrainConfig(), path, value)
+    assert read == set_value(TrainConfig(task=task), path, value)
 
 
 def test_a_controller_is_trained_and_judged(capsys, tmp_path):
@@ -110,7 +114,7 @@ def test_a_finished_training_can_be_resumed_without_harm(capsys, tmp_path):
             ["train", "--env", "Acrobot-v1", "--surrogate.slots", "2"],
             "settings of the surrogate must go with --env surrogate, got Acrobot-v1 with slots 2",
         ),
-        (["train", "--resume", "x", "--seed", "3"], "--resume must stand alone (but for --json)"),
+        (["train", "--resume", "x", "--seed", "3"], "--resume must stand alone (but for --workers"),
         (["train", "--resume", "nowhere"], "run folder must hold the config.json of a run"),
         (["train", "--large", "--network.layers", "2"], "--large must stand without sizes of"),
         (["evaluate"], "must be given either the folder of a training, or --network with --task"),
@@ -195,6 +199,60 @@ def call_unread(*words):
         return subprocess.run(
             [*TAMIYO, *words], check=False, stdout=unread, stderr=subprocess.PIPE, text=True
         )
+
+
+# One rollout takes seconds, so that a signal comes in the middle of it.
+LONG = [
+    *("train", "--total-steps", "1600", "--envs", "2", "--rollout-steps", "800"),
+    *("--network.hidden", "8", "--network.slot-hidden", "4", "--ppo.inner-epochs", "1", "--json"),
+]
+
+
+def start_long(folder):
+    """Start a training in a process of its own and wait until its first rollout is under way."""
+    process = subprocess.Popen(
+        [*TAMIYO, *LONG, "--out", str(folder)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    log, deadline = folder / "events.jsonl", time.monotonic() + 120
+    while time.monotonic() < deadline and process.poll() is None:
+        if log.exists() and log.read_text().count('"TrainingStarted"'):
+            time.sleep(0.2)  # some steps of it
+            return process
+        time.sleep(0.02)
+    process.kill()
+    pytest.fail("the training did not get going")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_stops_within_a_rollout_that_is_finished_after_resume(capsys, tmp_path, number):
+    process = start_long(tmp_path / "parts")
+    process.send_signal(number)
+    out, err = process.communicate(timeout=120)
+    assert (process.returncode, err) == (0, "")
+    stopped = json.loads(out)
+    assert (stopped["updates"], stopped["interrupted"]) == (0, True)
+    file = "checkpoint.safetensors"
+    rows = Checkpoint.load(tmp_path / "parts" / file).groups["rollout"]["valid"]
+    assert 0 < len(rows) < 800
+    assert call(capsys, "train", "--resume", tmp_path / "parts", "--json")[0] == 0
+    assert call(capsys, *LONG, "--out", tmp_path / "whole")[0] == 0
+    resumed, whole = ((tmp_path / name / file).read_bytes() for name in ("parts", "whole"))
+    assert resumed == whole
+
+
+@pytest.mark.slow
+def test_a_second_signal_ends_a_training_at_once(tmp_path):
+    process = start_long(tmp_path / "run")
+    process.send_signal(signal.SIGSTOP)  # both are there when it goes on
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGCONT):
+        process.send_signal(number)
+    _, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (130, "tamiyo: stopped at once\n")
+    assert not (tmp_path / "run" / "checkpoint.safetensors").exists()
 
 
 @pytest.mark.parametrize("content", [b"", b"torn", b"\x80\x04\x95"])

@@ -271,8 +271,8 @@ def test_what_the_policy_draws_is_executed():
 class Recorder(Trainer):
     """Keeps the raw observations of every rollout."""
 
-    def collect(self):
-        collected = super().collect()
+    def collect(self, *given):
+        collected = super().collect(*given)
         seen = collected.observations[self.buffer.rollout.valid]
         self.raw = (*getattr(self, "raw", ()), seen)
         return collected

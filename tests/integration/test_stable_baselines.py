@@ -9,6 +9,7 @@ from sb3_contrib.common.maskable.evaluation import evaluate_policy
 from stable_baselines3.common.env_checker import check_env as check_for_stable_baselines
 from stable_baselines3.common.vec_env import VecMonitor
 
+from tamiyo.environment.hosts import HostVectorEnv
 from tamiyo.environment.stable_baselines import as_stable_baselines
 from tamiyo.environment.surrogate import SurrogateVectorEnv
 
@@ -45,6 +46,16 @@ def test_its_algorithms_train_on_the_surrogate(algorithm, policy, network):
     assert model.num_timesteps == 400
     pairs = zip(before, model.policy.parameters(), strict=True)
     assert any((old != new).any() for old, new in pairs)
+
+
+@pytest.mark.slow
+def test_maskable_ppo_trains_on_real_hosts():
+    env = as_stable_baselines(HostVectorEnv(10, task="digits-mlp"))
+    model = MaskablePPO("MlpPolicy", env, n_steps=50, batch_size=100, n_epochs=2, seed=0)
+    model.learn(500)
+    assert model.num_timesteps == 500
+    masks = model.rollout_buffer.action_masks.reshape(500, -1).astype(bool)
+    assert 0 < (~masks).mean() < 1
 
 
 def test_maskable_ppo_meets_masks_that_forbid_something():

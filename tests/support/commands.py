@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from dataclasses import fields, is_dataclass, replace
 from enum import Enum
+from typing import get_args, get_type_hints
+
+from tyro.conf import Suppress
 
 from tamiyo.cli import main
 from tamiyo.contracts import Blueprint
 from tamiyo.engine import EngineKind
+from tamiyo.environment import Baseline
 from tamiyo.recipes import RunConfig, TrainConfig
+from tamiyo.tasks import HostSource
 
 __all__ = [
     "SETTINGS",
@@ -32,8 +37,11 @@ def call(capsys, *words):
 
 
 def walk(record, prefix=()):
+    hints = get_type_hints(type(record), include_extras=True)
     for item in fields(record):
         value = getattr(record, item.name)
+        if Suppress in get_args(hints[item.name]):
+            continue
         if is_dataclass(value):
             yield from walk(value, (*prefix, item.name))
         else:
@@ -62,6 +70,9 @@ OTHERS = {
     "needs": ("context", "mixing"),
     "controller": "wait-only",
     "epochs": 31,
+    "checkpoint_updates": 7,
+    "start": "runs/earlier",
+    "hindsight_points": 0.1,
     "slots": ("r0c1",),
     "max_parameters": 4321,
     "random_wait_probability": 0.25,
@@ -73,6 +84,8 @@ OTHERS = {
 def other_value(path, value):
     if path[-1] in OTHERS and not isinstance(value, int):
         return OTHERS[path[-1]]
+    if path[-1] == "group_size":
+        return 2 * value  # the environments must stay whole groups
     if isinstance(value, bool):
         return not value
     if isinstance(value, Enum):
@@ -93,7 +106,7 @@ def words_for(path, value):
 
 
 def word_for(value):
-    if isinstance(value, EngineKind):
+    if isinstance(value, EngineKind | HostSource | Baseline):
         return value.value
     return value.name if isinstance(value, Enum) else str(value)
 

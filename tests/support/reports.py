@@ -97,7 +97,7 @@ def build_seed_report(**changes):
         "blueprint": Blueprint.CONV_LIGHT,
         "style": Style.SIGMOID_ADD,
         "tempo": Tempo.STANDARD,
-        "parameters": BLUEPRINT_PARAMETERS[changes.get("blueprint", Blueprint.CONV_LIGHT)],
+        "parameters": BLUEPRINT_PARAMETERS.get(changes.get("blueprint", Blueprint.CONV_LIGHT), 150),
         "age_epochs": 5,
         "epochs_in_stage": 1,
         "alpha": build_alpha_report(),

@@ -26,6 +26,7 @@ __all__ = ["CompareArguments", "run"]
 _EXAMPLES = """\
   tamiyo compare --task digits-canvas --controllers wait-only,random-legal,heuristic --seeds 20
   tamiyo compare --task digits-cnn --controllers heuristic,schedule:plan.toml --seeds 10 --json
+  tamiyo compare --task digits-cnn --controllers heuristic,learned:runs/train-digits-cnn-0
   tamiyo compare --plateau-epochs 4  (short for --heuristic.plateau-epochs-to-germinate 4)"""
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Final, get_args, get_type_hints
 
 from rich.console import Console
 from rich.table import Table
-from tyro.conf import EnumChoicesFromValues, Positional, arg
+from tyro.conf import EnumChoicesFromValues, Positional, Suppress, arg
 
 from tamiyo.cli.flags import read_flags
 from tamiyo.contracts import (
@@ -155,8 +155,10 @@ def _walk(record: object, prefix: str) -> _Rows:
     hints = get_type_hints(type(record), include_extras=True)
     for item in fields(record):
         value = getattr(record, item.name)
+        if Suppress in get_args(hints[item.name]):
+            continue  # no flag sets it
         if is_dataclass(value):
-            inner = "" if item.name in _UNNAMED else f"{prefix}{item.name}."
+            inner = prefix if item.name in _UNNAMED else f"{prefix}{item.name}."
             rows += _walk(value, inner)
         else:
             flag = "--" + f"{prefix}{item.name}".replace("_", "-")

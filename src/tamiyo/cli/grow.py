@@ -24,6 +24,7 @@ __all__ = ["GrowArguments", "run"]
 _EXAMPLES = """\
   tamiyo grow --task digits-canvas --controller heuristic --seed 0
   tamiyo grow --task digits-cnn --controller schedule:plan.toml --max-parameters 1000
+  tamiyo grow --task digits-cnn --controller learned:runs/train-digits-cnn-0
   tamiyo grow --slots r0c0 r0c1 --epochs 40 --json
   tamiyo grow --plateau-epochs 4  (short for --heuristic.plateau-epochs-to-germinate 4)"""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -10,25 +11,29 @@ from typing import TYPE_CHECKING, Annotated
 
 import torch
 from rich.console import Console
-from tyro.conf import arg
+from tyro.conf import EnumChoicesFromValues, arg
 
 from tamiyo.cli.flags import read_flags
 from tamiyo.contracts import ConfigError
+from tamiyo.engine import ask_for_equal_bits
+from tamiyo.learning import TrainerConfig
 from tamiyo.policy import NetworkConfig
 from tamiyo.recipes import (
     StopRequest,
     TrainConfig,
     TrainResult,
+    count_rollout_steps,
     resume_training,
     train_controller,
 )
+from tamiyo.rewards import RewardConfig, RewardPreset
 from tamiyo.telemetry import read_events, summarize_training
 from tamiyo.ui import LearningCurve, TrainingSink, draw_learning_picture
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tamiyo.telemetry import TrainingSummary
+from tamiyo.telemetry import TrainingSummary
 
 __all__ = ["TrainArguments", "run"]
 
@@ -37,6 +42,8 @@ _EXAMPLES = """\
   tamiyo train --env surrogate --ppo.inner-epochs 8 --network.hidden 128
   tamiyo train --env surrogate --surrogate.noise-points 1.0 --total-steps 100000 --out runs/noisy
   tamiyo train --env tamiyo/CartPoleNoVelocity-v0 --envs 16 --total-steps 50000
+  tamiyo train --task digits-cnn --rounds 40 --workers 2
+  tamiyo train --task digits-cnn --hosts.hosts varied --start runs/train-surrogate-0
   tamiyo train --resume runs/train-surrogate-0  (goes on where Ctrl-C stopped it)"""
 
 
@@ -48,6 +55,11 @@ class TrainArguments:
         run: Everything that decides the training.
         out: Folder for its files; ``runs/train-ENV-SEED`` if not given.
         overwrite: Replace an earlier run in that folder.
+        rounds: Rollouts to train for, instead of ``total_steps``.
+        workers: Processes that train a task's hosts; every processor if not given. Results do not
+            depend on it.
+        reward: On a task, what steps are paid: sparse pays the score at the end, shaped every part
+            of the reward.
         large: Use the large network, 512 features in trunk and memory.
         resume: Folder of a training that was stopped, to go on with; every other setting is read
             from it.
@@ -57,6 +69,9 @@ class TrainArguments:
     run: Annotated[TrainConfig, arg(name="")] = field(default_factory=TrainConfig)
     out: Path | None = None
     overwrite: bool = False
+    rounds: int | None = None
+    workers: int | None = None
+    reward: Annotated[RewardPreset | None, EnumChoicesFromValues] = None
     large: bool = False
     resume: Path | None = None
     json: bool = False
@@ -71,22 +86,38 @@ def run(words: Sequence[str]) -> None:
     """
     arguments = read_flags(TrainArguments, words, command="train", examples=_EXAMPLES)
     torch.set_num_threads(1)
+    ask_for_equal_bits()
+    workers = arguments.workers if arguments.workers is not None else os.cpu_count() or 1
     console = Console(quiet=arguments.json)
     with StopRequest() as stop, TrainingSink(console) as shown:
         if arguments.resume is not None:
-            if arguments != TrainArguments(resume=arguments.resume, json=arguments.json):
-                message = "--resume must stand alone (but for --json), got other settings with it"
+            if replace(arguments, workers=None, json=False) != TrainArguments(
+                resume=arguments.resume
+            ):
+                message = (
+                    "--resume must stand alone (but for --workers and --json), "
+                    "got other settings with it"
+                )
                 raise ConfigError(message)
-            trained = resume_training(arguments.resume, sink=shown, should_stop=stop)
-        else:
-            env = re.split("[/:]", arguments.run.env)[-1]
-            name = f"train-{env}-{arguments.run.seed}"
-            trained = train_controller(
-                _choose_network(arguments),
-                arguments.out or Path("runs") / name,
-                overwrite=arguments.overwrite,
+            shown.show_wait("bringing the episodes under way to where they stood ...")
+            trained = resume_training(
+                arguments.resume,
+                workers=workers,
                 sink=shown,
                 should_stop=stop,
+                on_step=shown.show_steps,
+            )
+        else:
+            config = _count_rounds(arguments.rounds, _choose_reward(arguments))
+            problem = re.split("[/:]", config.problem)[-1]
+            trained = train_controller(
+                config,
+                arguments.out or Path("runs") / f"train-{problem}-{config.seed}",
+                overwrite=arguments.overwrite,
+                workers=workers,
+                sink=shown,
+                should_stop=stop,
+                on_step=shown.show_steps,
             )
     _report(trained, console, as_json=arguments.json)
 
@@ -106,6 +137,41 @@ def _choose_network(arguments: TrainArguments) -> TrainConfig:
     return replace(arguments.run, learner=replace(learner, network=NetworkConfig.large()))
 
 
+def _choose_reward(arguments: TrainArguments) -> TrainConfig:
+    """Return the run with the composition of the reward that is asked for.
+
+    Raises:
+        ConfigError: If there is no task, or weights of its own are asked for as well.
+    """
+    config = _choose_network(arguments)
+    if arguments.reward is None:
+        return config
+    if config.task is None:
+        message = f"--reward must go with --task, got {arguments.reward} without one"
+        raise ConfigError(message)
+    if config.hosts.reward != RewardConfig():
+        message = f"--reward must stand without weights of its own, got {config.hosts.reward}"
+        raise ConfigError(message)
+    reward = RewardConfig.preset(arguments.reward)
+    return replace(config, hosts=replace(config.hosts, reward=reward))
+
+
+def _count_rounds(rounds: int | None, config: TrainConfig) -> TrainConfig:
+    """Return the run with as many rollouts as are asked for.
+
+    Raises:
+        ConfigError: If there are none, or total steps of its own are asked for as well.
+    """
+    if rounds is None:
+        return config
+    learner = config.learner
+    if rounds < 1 or learner.total_steps != TrainerConfig().total_steps:
+        message = f"--rounds must be at least 1 and stand without --total-steps, got {rounds}"
+        raise ConfigError(message)
+    steps = rounds * count_rollout_steps(config)
+    return replace(config, learner=replace(learner, total_steps=steps))
+
+
 def _report(trained: TrainResult, console: Console, *, as_json: bool) -> None:
     summary = summarize_training(read_events(trained.folder.events).events)
     picture = _draw(trained, summary, console)
@@ -113,7 +179,7 @@ def _report(trained: TrainResult, console: Console, *, as_json: bool) -> None:
     if as_json:
         content = {
             "folder": str(folder),
-            "env": trained.config.env,
+            "env": trained.config.problem,
             "seed": trained.config.seed,
             "updates": trained.updates,
             "steps": trained.steps,

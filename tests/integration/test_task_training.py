@@ -1,0 +1,86 @@
+"""A controller learns on real hosts: trained, stopped, resumed in other processes, judged."""
+
+from __future__ import annotations
+
+import pytest
+
+from tamiyo.contracts import GAIN_METRIC, NullSink, UpdateCompleted
+from tamiyo.engine import EngineConfig
+from tamiyo.environment import Baseline, HostEnvConfig
+from tamiyo.learning import TrainerConfig
+from tamiyo.policy import NetworkConfig
+from tamiyo.recipes import TrainConfig, evaluate_controller, resume_training, train_controller
+from tamiyo.telemetry import MemorySink, read_events, summarize_training
+from tests.support.tasks import EAGER
+
+CONFIG = TrainConfig(
+    task="spirals",
+    envs=8,
+    learner=TrainerConfig(total_steps=2 * 8 * 4, network=NetworkConfig(hidden=8, slot_hidden=4)),
+    hosts=HostEnvConfig(
+        epochs=14,
+        group_size=4,
+        baseline=Baseline.GROUP,
+        engine=EngineConfig(lifecycle=EAGER),
+    ),
+)
+"""Two updates of one rollout of four decisions each."""
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    sink = MemorySink()
+    path = tmp_path_factory.mktemp("runs") / "whole"
+    return train_controller(CONFIG, path, sink=sink), sink
+
+
+def test_updates_tell_what_the_episodes_came_to(trained):
+    result, sink = trained
+    reports = [event.report for event in sink.events if isinstance(event, UpdateCompleted)]
+    assert (result.updates, len(reports)) == (2, 2)
+    for report in reports:
+        told = report.rollout.environment
+        # A group is its own baseline: nothing is left of the mean return, but of the gain.
+        assert report.rollout.episode_return == pytest.approx(0, abs=1e-4)
+        assert told["reward/terminal"] + told["reward/baseline"] == pytest.approx(0, abs=1e-9)
+        assert GAIN_METRIC in told
+    summary = summarize_training(read_events(result.folder.events).events)
+    assert summary.returns == tuple(r.rollout.environment[GAIN_METRIC] for r in reports)
+
+
+@pytest.mark.parametrize("step", [3, 6])
+def test_a_rollout_stopped_in_its_middle_is_finished_in_other_processes(tmp_path, trained, step):
+    asked = iter(range(1, 100))
+    first = train_controller(
+        CONFIG, tmp_path / "run", sink=NullSink(), should_stop=lambda: next(asked) == step
+    )
+    assert first.interrupted
+    second = resume_training(tmp_path / "run", workers=2, sink=NullSink())
+    whole, _ = trained
+    assert second.folder.checkpoint.read_bytes() == whole.folder.checkpoint.read_bytes()
+
+
+def test_another_training_can_be_begun_with_what_was_learned(tmp_path, trained):
+    whole, _ = trained
+    config = TrainConfig(
+        task="spirals",
+        envs=8,
+        learner=CONFIG.learner,
+        hosts=CONFIG.hosts,
+        start=str(whole.folder.path),
+        seed=1,
+    )
+    result = train_controller(config, tmp_path / "next", sink=NullSink())
+    assert result.updates == 2
+
+
+@pytest.mark.slow
+def test_it_is_judged_on_the_task_beside_simpler_ones(trained):
+    result, _ = trained
+    shares = []
+    comparison = evaluate_controller(result.folder.path, seeds=2, on_progress=shares.append)
+    names = [row.name for row in comparison.rows]
+    assert names[:4] == ["wait-only", "random-legal", "heuristic", "learned"]
+    assert (comparison.task, comparison.grown) == ("spirals", "learned")
+    assert comparison.rows[0].difference == 0.0
+    assert shares[-1] == pytest.approx(1.0)
