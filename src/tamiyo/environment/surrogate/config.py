@@ -29,6 +29,7 @@ _LARGEST: Final = {
     "max_parameters": 10**12,
     "noise_points": 1e6,
     "variation": 10,
+    "intervention_points": 1e6,
 }
 
 
@@ -58,6 +59,7 @@ class SurrogateConfig:
         most_points: Points that all seeds together can add at most: returns diminish towards it.
         lifecycle: Gates, ages and clocks.
         reward: What the steps are paid.
+        intervention_points: Points that every decision costs which is not WAIT.
         telemetry: Whether observations have the telemetry features.
     """
 
@@ -75,6 +77,7 @@ class SurrogateConfig:
     most_points: float = 16.0
     lifecycle: LifecycleConfig = field(default_factory=LifecycleConfig)
     reward: RewardKind = RewardKind.SPARSE
+    intervention_points: float = 0.0
     telemetry: bool = False
 
     def __post_init__(self) -> None:
@@ -91,6 +94,7 @@ class SurrogateConfig:
             "gate_parameters": 0,
             "noise_points": 0,
             "variation": 0,
+            "intervention_points": 0,
         }
         check_at_least(self, smallest)
         check_at_most(self, _LARGEST)

@@ -4,7 +4,9 @@ The host alone approaches its plateau exponentially. A seed that has learned the
 can, with influence a, is worth ``w * l * a (2 b - a) / b ** 2`` points, where w depends on need,
 slot, blueprint and style and b is the seed's best influence; an untrained seed with influence does
 harm.
-The worth S of all seeds together enters as ``M (1 - exp(-S / M))``: returns diminish.
+The worth S of all seeds together enters as ``M (1 - exp(-S / M))``: returns diminish. Switching a
+seed off costs what it adds and ``d * l * a`` points more, where d is how much the need makes the
+rest of the network lean on its seeds.
 """
 
 from __future__ import annotations
@@ -46,6 +48,7 @@ _LOSS_NOISE: Final = 0.01  # nats per point of noise in the accuracy
 _GAP_EPOCHS: Final = 8.0
 _OFFSET_EPOCHS: Final = 2.0
 _UNTRAINED_HARM: Final = 6.0  # points
+_UNRECOVERED: Final = 0.5  # share of what leaned on a seed that the closing epochs do not restore
 _TRAINED_SHARE: Final = 0.35  # of what it can learn: above it a seed does no harm
 
 INFLUENTIAL: Final = np.isin(
@@ -107,7 +110,7 @@ def compute_learning_rates(blueprint: NDArray[np.int8]) -> Floats:
     return rates
 
 
-def compute_host_accuracy(draws: EpisodeDraws, epoch: NDArray[np.int64]) -> Floats:
+def compute_host_accuracy(draws: EpisodeDraws, epoch: NDArray[np.int64] | Floats) -> Floats:
     """Return the control accuracy of the host alone, without noise, points, ``[N]``."""
     covered: Floats = -np.expm1(-epoch / draws.descent_epochs)
     return _CHANCE_POINTS + (draws.plateau - _CHANCE_POINTS) * covered
@@ -158,21 +161,17 @@ def measure(
     noise = draws.noise[np.arange(len(epoch)), epoch]
     course, of_seeds, of_pairs = np.split(noise, [COURSE_COLUMNS, COURSE_COLUMNS + config.slots], 1)
     active = INFLUENTIAL[seeds.stage + 1] & (seeds.alpha > 0)
-    worths = np.where(active, compute_worths(draws, seeds, seeds.alpha), 0.0)
+    over = epoch / config.max_epochs
+    worths = np.where(active, compute_worths(draws, seeds, seeds.alpha, over), 0.0)
     gains = _switch_off(config, seeds, active, worths)
-    each_off = gains[2 : 2 + config.slots].T
+    leaning = draws.dependence[:, np.newaxis] * seeds.learned * seeds.alpha
+    each_off = gains[2 : 2 + config.slots].T - leaning
+    contribution = gains[0][:, np.newaxis] - each_off + of_seeds
     interaction, boost = _measure_pairs(gains, active, of_pairs)
-    train_accuracy, train_loss, control_accuracy, control_loss, committed_accuracy = (
-        _measure_course(draws, epoch, gains, course)
-    )
     return Measurement(
-        train_accuracy=train_accuracy,
-        train_loss=train_loss,
-        control_accuracy=control_accuracy,
-        control_loss=control_loss,
-        committed_accuracy=committed_accuracy,
-        contribution=np.where(active, gains[0][:, np.newaxis] - each_off + of_seeds, np.nan),
-        shadow_gain=_measure_shadow(config, draws, seeds, worths, of_seeds),
+        **_measure_course(draws, epoch, gains, np.maximum(-worths, 0.0).sum(1), course),
+        contribution=np.where(active, contribution, np.nan),
+        shadow_gain=_measure_shadow(config, draws, seeds, worths, of_seeds, over=over),
         interaction=interaction,
         boost=boost,
     )
@@ -194,9 +193,13 @@ def compute_score(config: SurrogateConfig, draws: EpisodeDraws, seeds: SeedState
     seeds = seeds._replace(learned=1 - (1 - seeds.learned) * left)
     worths = np.where(committed, compute_worths(draws, seeds, seeds.alpha), 0.0)
     pairs = compute_pairs(seeds, np.where(committed, seeds.learned * seeds.alpha, 0.0))
+    abandoned = INFLUENTIAL[seeds.stage + 1] & ~committed
+    missed = draws.dependence * np.where(abandoned, seeds.learned * seeds.alpha, 0.0).sum(1)
     last = np.full(len(worths), config.max_epochs)
     gain = compute_gain(config, worths, _sum_pairs(pairs, committed[np.newaxis])[0])
-    return compute_host_accuracy(draws, last) + gain - compute_rent(config, committed, seeds)[0]
+    rent = compute_rent(config, committed, seeds)[0]
+    score: Floats = compute_host_accuracy(draws, last) + gain - _UNRECOVERED * missed - rent
+    return score
 
 
 def _switch_off(
@@ -211,35 +214,45 @@ def _switch_off(
 
 
 def _measure_course(
-    draws: EpisodeDraws, epoch: NDArray[np.int64], gains: Floats, noise: Floats
-) -> tuple[Floats, Floats, Floats, Floats, Floats]:
-    """Measure accuracies and losses in the order of :class:`Measurement`, each ``[N]``."""
+    draws: EpisodeDraws, epoch: NDArray[np.int64], gains: Floats, harm: Floats, noise: Floats
+) -> dict[str, Floats]:
+    """Measure accuracies and losses, each ``[N]``, by their names in :class:`Measurement`."""
     host = compute_host_accuracy(draws, epoch)
     true = host + gains[0]
     gap = draws.gap * -np.expm1(-epoch / _GAP_EPOCHS)
-    train = np.clip(true + gap + noise[:, 0], 0.0, 100.0)
-    control = np.clip(true + noise[:, 1], 0.0, 100.0)
+    memorized = draws.memorizing * harm
+    lag = host - compute_host_accuracy(draws, np.maximum(epoch - draws.lag_epochs, 0.0))
+    learned = true + gap - lag + memorized
+    fine, coarse = noise[:, 0], draws.accuracy_noise * noise[:, 0]
+    train = np.clip(learned + coarse, 0.0, 100.0)
+    control = np.clip(true + draws.bias + draws.accuracy_noise * noise[:, 1], 0.0, 100.0)
     committed = np.clip(host + gains[1] + noise[:, 3], 0.0, 100.0)
     offset = 1 + draws.loss_offset * -np.expm1(-epoch / _OFFSET_EPOCHS)
     trained = np.where(epoch > 0, 0.0, np.nan)
-    return (
-        train + trained,
-        _compute_loss(train, offset, noise[:, 2]) + trained,
-        control,
-        _compute_loss(true, offset, noise[:, 2]),
-        committed,
-    )
+    return {
+        "train_accuracy": train + trained,
+        "train_loss": _compute_loss(np.clip(learned + fine, 0.0, 100.0), offset, noise[:, 2])
+        + trained,
+        "control_accuracy": control,
+        "control_loss": _compute_loss(true, offset, noise[:, 2]),
+        "committed_accuracy": committed,
+    }
 
 
-def compute_worths(draws: EpisodeDraws, seeds: SeedState, alpha: Floats) -> Floats:
+def compute_worths(
+    draws: EpisodeDraws, seeds: SeedState, alpha: Floats, over: Floats | None = None
+) -> Floats:
     """Return what each seed is worth at some influence, points, ``[N, S]``.
 
     Args:
         draws: The episodes' hidden numbers.
         seeds: The seeds; their own influence does not count here.
         alpha: The influence, in [0, 1], ``[N, S]``.
+        over: Share of the epochs that are over, in [0, 1], ``[N]``; all of them if not given.
     """
     full = np.take_along_axis(draws.worth, seeds.blueprint[..., np.newaxis], 2)[..., 0]
+    if over is not None:
+        full = np.where(full < 0, full * (over**draws.delay)[:, np.newaxis], full)
     best = _BEST_ALPHA[seeds.blueprint]
     response = alpha * (2 * best - alpha) / best**2
     harm = _UNTRAINED_HARM * alpha * np.maximum(_TRAINED_SHARE - seeds.learned, 0)
@@ -287,13 +300,19 @@ def _measure_pairs(
 
 
 def _measure_shadow(
-    config: SurrogateConfig, draws: EpisodeDraws, seeds: SeedState, worths: Floats, noise: Floats
+    config: SurrogateConfig,
+    draws: EpisodeDraws,
+    seeds: SeedState,
+    worths: Floats,
+    noise: Floats,
+    *,
+    over: Floats,
 ) -> Floats:
     """Measure what an incubating seed would add at its target, points, ``[N, S]``."""
     incubating = (seeds.stage == SeedStage.TRAINING) & (seeds.learned > 0)
     if not incubating.any():
         return np.full(worths.shape, np.nan)
-    intended = compute_worths(draws, seeds, seeds.target)
+    intended = compute_worths(draws, seeds, seeds.target, over)
     none = np.zeros(len(worths))
     before = compute_gain(config, worths, none)[:, np.newaxis]
     after = compute_gain(

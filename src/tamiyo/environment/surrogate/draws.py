@@ -34,6 +34,12 @@ class EpisodeDraws:
         descent_epochs: Epochs in which it covers 63 % of the way there, ``[N]``.
         gap: Training accuracy less control accuracy in the end, points, ``[N]``.
         loss_offset: Relative excess of the losses over what the accuracy suggests, ``[N]``.
+        lag_epochs: Epochs by which what is measured in training is behind, ``[N]``.
+        accuracy_noise: Times the noise of a loss that accuracies have, ``[N]``.
+        bias: Points by which the control split is easier than others, ``[N]``.
+        memorizing: Points of training accuracy for every point of harm, ``[N]``.
+        delay: Power of the share of the epochs that are over with which harm goes, ``[N]``.
+        dependence: Points by which a contribution exceeds what a seed adds, ``[N]``.
         worth: Points of each blueprint in each slot, fully learned, ``[N, S, blueprints]``.
         noise: Standard normal draws for every epoch and measurement, ``[N, epochs + 1, columns]``.
     """
@@ -43,6 +49,12 @@ class EpisodeDraws:
     descent_epochs: Floats
     gap: Floats
     loss_offset: Floats
+    lag_epochs: Floats
+    accuracy_noise: Floats
+    bias: Floats
+    memorizing: Floats
+    delay: Floats
+    dependence: Floats
     worth: Floats
     noise: Floats
 
@@ -95,6 +107,8 @@ def draw_episode(config: SurrogateConfig, rng: np.random.Generator) -> EpisodeDr
     positive = worth > 0
     worth[positive] *= (strength * luck)[positive]
     noise = rng.standard_normal((config.max_epochs + 1, _count_columns(config.slots)))
+    bias = need.bias_points * float(rng.standard_normal()) if need.bias_points else 0.0
+    lag = need.lag_epochs * float(np.exp(0.5 * v * rng.standard_normal())) if need.lag_epochs else 0
 
     def one(value: float) -> Floats:
         return np.array([value])
@@ -105,6 +119,12 @@ def draw_episode(config: SurrogateConfig, rng: np.random.Generator) -> EpisodeDr
         descent_epochs=one(need.descent_epochs * np.exp(0.15 * v * shift[1])),
         gap=one(need.gap + 0.5 * v * shift[2]),
         loss_offset=one(need.loss_offset + 0.05 * v * shift[3]),
+        lag_epochs=one(lag),
+        accuracy_noise=one(need.accuracy_noise),
+        bias=one(bias),
+        memorizing=one(need.memorizing),
+        delay=one(need.delay),
+        dependence=one(need.dependence),
         worth=worth[np.newaxis],
         noise=config.noise_points * noise[np.newaxis],
     )

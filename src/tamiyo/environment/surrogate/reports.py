@@ -157,6 +157,7 @@ def build_signals(env: SurrogateVectorEnv, environment: int) -> TrainingSignals:
         best_loss=float(course["best_loss"]),
         loss_history=_read_history(course["loss_history"]),
         accuracy_history=_read_history(course["accuracy_history"]),
+        train_accuracy=_read(course["train_accuracy"]),
     )
 
 

@@ -9,8 +9,9 @@ import numpy as np
 from gymnasium.vector import AutoresetMode
 from numpy.typing import NDArray
 
+from tamiyo.environment.changing import change_config
 from tamiyo.environment.surrogate.config import SurrogateConfig
-from tamiyo.environment.surrogate.vector_env import SurrogateVectorEnv, change_config
+from tamiyo.environment.surrogate.vector_env import SurrogateVectorEnv
 
 __all__ = ["SurrogateEnv"]
 

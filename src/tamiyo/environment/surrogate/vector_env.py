@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import fields, replace
-from typing import TYPE_CHECKING, Any, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
-from gymnasium.spaces import Box, MultiDiscrete
+from gymnasium.spaces import MultiDiscrete
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
@@ -15,10 +14,11 @@ from numpy.typing import NDArray
 from tamiyo.contracts import (
     ConfigError,
     ShapeError,
-    UnknownNameError,
     build_action_spec,
     derive_seed,
 )
+from tamiyo.environment.changing import change_config
+from tamiyo.environment.spaces import build_observation_space
 from tamiyo.environment.surrogate.config import RewardKind, SurrogateConfig
 from tamiyo.environment.surrogate.draws import draw_episode
 from tamiyo.environment.surrogate.world import SurrogateWorld
@@ -34,9 +34,9 @@ from tamiyo.observation import (
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from tamiyo.observation import HostArrays, ObservationLayout
+    from tamiyo.observation import HostArrays
 
-__all__ = ["SurrogateVectorEnv", "change_config"]
+__all__ = ["SurrogateVectorEnv"]
 
 _Observations: TypeAlias = NDArray[np.float32]
 _Integers: TypeAlias = NDArray[np.int64]
@@ -88,7 +88,7 @@ class SurrogateVectorEnv(VectorEnv[_Observations, _Integers, NDArray[Any]]):
         self.encoder = ObservationEncoder(layout, self.config.task)
         self.observation_spec = layout.spec
         self.action_spec = build_action_spec(self.config.slot_ids)
-        self.single_observation_space = _build_observation_space(layout)
+        self.single_observation_space = build_observation_space(layout)
         self.single_action_space = MultiDiscrete(list(self.action_spec.nvec))
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
@@ -179,7 +179,7 @@ class SurrogateVectorEnv(VectorEnv[_Observations, _Integers, NDArray[Any]]):
         terminated = self.world.epoch >= self.config.decision_epochs
         observations, info = self._observe()
         info["action_valid"] = valid
-        rewards = np.zeros(self.num_envs)
+        rewards = -self.config.intervention_points * (legal[:, 0] != 0)
         if self.config.reward == RewardKind.SHAPED:
             rewards += np.where(terminated, 0.0, self.world.committed_points) - before
         if terminated.any():
@@ -206,12 +206,15 @@ class SurrogateVectorEnv(VectorEnv[_Observations, _Integers, NDArray[Any]]):
         """Go on where another one of the same configuration and number of environments stood.
 
         Args:
-            state: What its :meth:`state_dict` returned.
+            state: What its :meth:`state_dict` returned; counts of what was cut may be missing and
+                begin anew.
 
         Raises:
             ShapeError: If an array is missing, unknown or of another shape or type.
         """
         own = self._collect_state()
+        uncounted = {name: np.zeros_like(counts) for name, counts in self._collect_counts().items()}
+        state = uncounted | dict(state)
         misfits = {
             name
             for name in own.keys() | state.keys()
@@ -291,37 +294,12 @@ class SurrogateVectorEnv(VectorEnv[_Observations, _Integers, NDArray[Any]]):
         }
 
     def _collect_state(self) -> dict[str, NDArray[Any]]:
-        return self.world.collect_state() | {"is_running": self._is_running}
+        own = self.world.collect_state() | self._collect_counts()
+        return own | {"is_running": self._is_running}
 
-
-def change_config(config: SurrogateConfig, changes: Mapping[str, object]) -> SurrogateConfig:
-    """Replace fields of a configuration.
-
-    Args:
-        config: The configuration.
-        changes: Field name to its new value.
-
-    Raises:
-        UnknownNameError: If there is no such field.
-        ConfigError: If a number is outside its range.
-    """
-    known = [item.name for item in fields(config)]
-    for name in changes:
-        if name not in known:
-            kind = "setting of a surrogate"
-            raise UnknownNameError(kind, name, known)
-    return replace(config, **cast("dict[str, Any]", changes))
+    def _collect_counts(self) -> dict[str, NDArray[Any]]:
+        return {f"encoder.{name}": array for name, array in self.encoder.counts.items()}
 
 
 def _describe_array(array: NDArray[Any] | None) -> tuple[object, ...]:
     return () if array is None else (array.shape, array.dtype)
-
-
-def _build_observation_space(layout: ObservationLayout) -> Box[np.float32]:
-    """Build the box of all values, codes for what is unknown and zeros of free slots included."""
-    lows = [
-        min(field.low, 0.0 if field.unknown is None else field.unknown, 0.0)
-        for field in layout.fields
-    ]
-    highs = [max(field.high, 0.0) for field in layout.fields]
-    return Box(np.array(lows, np.float32), np.array(highs, np.float32), dtype=np.float32)
