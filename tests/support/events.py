@@ -8,25 +8,37 @@ from dataclasses import dataclass
 from tamiyo.contracts import (
     ACCURACY,
     AdaptationCommand,
+    AlarmKind,
+    AlarmRaised,
     AlphaMode,
     AlphaReport,
     AlphaTarget,
     Blueprint,
+    CheckpointWritten,
+    DecisionEvidence,
     DecisionMade,
+    EpisodeCounters,
+    EpisodeFinished,
+    EpisodeStarted,
     EpochCompleted,
     EpochReport,
     Event,
+    FieldMove,
     GateCheck,
     GateEvaluated,
     GateLevel,
     GateVerdict,
     GovernorRolledBack,
+    Head,
     HostReport,
     Initiator,
     InteractionReport,
     LifecycleOp,
     MetricScale,
     PairedDifference,
+    PhasesTimed,
+    RewardPaid,
+    RewardParts,
     RunFinished,
     RunStarted,
     SeedFossilized,
@@ -46,7 +58,7 @@ from tamiyo.contracts import (
 )
 from tests.support.updates import build_update
 
-__all__ = ["BITS", "build_one_of_each", "build_run", "build_twin"]
+__all__ = ["BITS", "build_evidence", "build_one_of_each", "build_run", "build_twin"]
 
 BITS = MetricScale(name="bits per byte", best=0.0, worst=8.0)
 """A metric that is no share and of which less is better."""
@@ -165,6 +177,9 @@ def build_one_of_each() -> tuple[Event, ...]:
             parameters=50_000,
         ),
         UpdateCompleted(report=build_update()),
+        AlarmRaised(kind=AlarmKind.RATIO_JUMP, message="ratio rose to 7.1, above 5", steps=1_600),
+        CheckpointWritten(updates=1, steps=1_600, size_bytes=274_764),
+        PhasesTimed(steps=1_600, seconds={"train": 2.5, "policy": 0.25, "other": 0.5}),
         TrainingFinished(updates=200, steps=320_000, interrupted=False),
         _decision(8, LIVES[0], LifecycleOp.GERMINATE),
         DecisionMade(
@@ -173,6 +188,32 @@ def build_one_of_each() -> tuple[Event, ...]:
             command=AdaptationCommand(reason="nothing to do"),
             action_valid=False,
             refusal="op must be one of WAIT here, got PRUNE",
+            evidence=build_evidence(),
+        ),
+        RewardPaid(
+            environment=0, epoch=9, parts=RewardParts(bounded_attribution=0.5, compute_rent=-0.25)
+        ),
+        EpisodeStarted(
+            environment=0,
+            episode=3,
+            seed=11,
+            task="digits-cnn",
+            metric=ACCURACY,
+            epochs=EPOCHS,
+            host=_host(0),
+            initial=_measured(0),
+        ),
+        EpisodeFinished(
+            environment=0,
+            episode=3,
+            episode_return=1.5,
+            score=81.25,
+            host_score=79.5,
+            host_parameters=HOST_PARAMETERS,
+            parameters=HOST_PARAMETERS + 320,
+            diverged=False,
+            is_thrashing=False,
+            counters=EpisodeCounters(seeds_created=2, seeds_fossilized=1, prunes=1),
         ),
         _germination(LIVES[0]),
         _stage_change(8, LIVES[0]),
@@ -183,6 +224,19 @@ def build_one_of_each() -> tuple[Event, ...]:
         EpochCompleted(environment=0, measured=_measured(32), host=_host(32)),
         _finish(EPOCHS, has_test=True),
         build_twin(),
+    )
+
+
+def build_evidence() -> DecisionEvidence:
+    """Build what a learned controller decided from."""
+    return DecisionEvidence(
+        legal_ops=(LifecycleOp.WAIT, LifecycleOp.GERMINATE),
+        probabilities={Head.OP: {"WAIT": 0.75, "GERMINATE": 0.25}},
+        value=1.25,
+        moved=(
+            FieldMove(field="control_accuracy", before=0.5, after=0.75),
+            FieldMove(field="control_loss", before=0.5, after=0.4),
+        ),
     )
 
 

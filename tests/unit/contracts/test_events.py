@@ -84,4 +84,4 @@ def test_the_start_says_what_accuracies_are_measured_in():
 
 
 def test_the_schema_was_raised_when_accuracies_became_points():
-    assert EVENT_SCHEMA == 2
+    assert EVENT_SCHEMA == 3

@@ -50,14 +50,14 @@ def test_an_empty_log_holds_no_event(tmp_path):
     ("text", "found"),
     [
         (
-            '{"schema": 2, "ev',
-            r"""line 3: an event must be a JSON object, got '{"schema": 2, "ev'""",
+            '{"schema": 3, "ev',
+            r"""line 3: an event must be a JSON object, got '{"schema": 3, "ev'""",
         ),
         ("[1, 2]", r"line 3: an event must be a JSON object, got '\[1, 2\]'"),
         ("", r"line 3: an event must be a JSON object, got ''"),
-        ('{"schema": 1, "event": "X"}', "line 3: schema must be 2, got 1"),
-        ('{"event": "X"}', "line 3: schema must be 2, got None"),
-        ('{"schema": 2, "event": 4}', "line 3: event must be the name of one, got 4"),
+        ('{"schema": 1, "event": "X"}', "line 3: schema must be 3, got 1"),
+        ('{"event": "X"}', "line 3: schema must be 3, got None"),
+        ('{"schema": 3, "event": 4}', "line 3: event must be the name of one, got 4"),
     ],
 )
 def test_a_damaged_line_is_refused_with_its_number_and_what_it_holds(log_path, text, found):
@@ -68,13 +68,13 @@ def test_a_damaged_line_is_refused_with_its_number_and_what_it_holds(log_path, t
 
 def test_a_damaged_last_line_that_was_written_to_its_end_is_refused(log_path):
     replace_line(log_path, len(build_one_of_each()), "nonsense")
-    with pytest.raises(ArtifactError, match="line 16: an event must be a JSON object, got 'nons"):
+    with pytest.raises(ArtifactError, match="line 22: an event must be a JSON object, got 'nons"):
         read_events(log_path)
 
 
 def test_a_log_of_another_schema_without_a_last_line_break_is_refused(tmp_path):
     (tmp_path / "events.jsonl").write_text('{"schema": 9, "event": "X"}', encoding="utf-8")
-    with pytest.raises(ArtifactError, match="line 1: schema must be 2, got 9"):
+    with pytest.raises(ArtifactError, match="line 1: schema must be 3, got 9"):
         read_events(tmp_path / "events.jsonl")
 
 

@@ -28,7 +28,7 @@ def write(path, events, **options):
 def test_every_event_survives_the_way_through_a_file(event, tmp_path):
     write(tmp_path / "events.jsonl", [event])
     (read,) = read_events(tmp_path / "events.jsonl").events
-    assert read.pop("schema") == 2
+    assert read.pop("schema") == 3
     assert datetime.fromisoformat(read.pop("time")).tzinfo is not None
     assert read == encode_event(event)
 
@@ -36,7 +36,7 @@ def test_every_event_survives_the_way_through_a_file(event, tmp_path):
 def test_a_line_begins_with_schema_time_and_event(tmp_path):
     write(tmp_path / "events.jsonl", [EVENT], clock=fixed_clock)
     assert (tmp_path / "events.jsonl").read_text(encoding="utf-8") == (
-        '{"schema": 2, "time": "2026-01-02T03:04:05.000+00:00", '
+        '{"schema": 3, "time": "2026-01-02T03:04:05.000+00:00", '
         '"event": "TamiyoInitiated", "environment": 0, "epoch": 6}\n'
     )
 
