@@ -167,20 +167,7 @@ def build_one_of_each() -> tuple[Event, ...]:
     return (
         _start(ACCURACY),
         TamiyoInitiated(environment=0, epoch=6),
-        TrainingStarted(
-            env_id="tamiyo/Surrogate-v0",
-            seed=0,
-            config_hash="0123456789abcdef",
-            num_envs=64,
-            total_steps=320_000,
-            steps=0,
-            parameters=50_000,
-        ),
-        UpdateCompleted(report=build_update()),
-        AlarmRaised(kind=AlarmKind.RATIO_JUMP, message="ratio rose to 7.1, above 5", steps=1_600),
-        CheckpointWritten(updates=1, steps=1_600, size_bytes=274_764),
-        PhasesTimed(steps=1_600, seconds={"train": 2.5, "policy": 0.25, "other": 0.5}),
-        TrainingFinished(updates=200, steps=320_000, interrupted=False),
+        *_list_of_a_training(),
         _decision(8, LIVES[0], LifecycleOp.GERMINATE),
         DecisionMade(
             environment=0,
@@ -224,6 +211,25 @@ def build_one_of_each() -> tuple[Event, ...]:
         EpochCompleted(environment=0, measured=_measured(32), host=_host(32)),
         _finish(EPOCHS, has_test=True),
         build_twin(),
+    )
+
+
+def _list_of_a_training() -> tuple[Event, ...]:
+    return (
+        TrainingStarted(
+            env_id="tamiyo/Surrogate-v0",
+            seed=0,
+            config_hash="0123456789abcdef",
+            num_envs=64,
+            total_steps=320_000,
+            steps=0,
+            parameters=50_000,
+        ),
+        UpdateCompleted(report=build_update()),
+        AlarmRaised(kind=AlarmKind.RATIO_JUMP, message="ratio rose to 7.1, above 5", steps=1_600),
+        CheckpointWritten(updates=1, steps=1_600, size_bytes=274_764),
+        PhasesTimed(steps=1_600, seconds={"train": 2.5, "policy": 0.25, "other": 0.5}),
+        TrainingFinished(updates=200, steps=320_000, interrupted=False),
     )
 
 
