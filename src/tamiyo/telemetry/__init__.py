@@ -17,11 +17,13 @@ from tamiyo.telemetry.records import (
 )
 from tamiyo.telemetry.sinks import FanOutSink, JsonlSink, MemorySink
 from tamiyo.telemetry.summary import summarize_run
+from tamiyo.telemetry.tables.database import EventDatabase, QueryResult, TableContent
 from tamiyo.telemetry.training import TrainingSummary, summarize_training
 
 __all__ = [
     "DecisionRow",
     "EpochPoint",
+    "EventDatabase",
     "EventLog",
     "FanOutSink",
     "FossilRow",
@@ -29,10 +31,12 @@ __all__ = [
     "JsonlSink",
     "MemorySink",
     "PrunedRow",
+    "QueryResult",
     "RollbackRow",
     "RunOutcome",
     "RunSummary",
     "SlotSpan",
+    "TableContent",
     "TrainingSummary",
     "TwinOutcome",
     "read_events",
