@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import pytest
 
+from tamiyo.recipes import grow_task
 from tamiyo.telemetry import JsonlSink
 from tests.support.commands import call
 from tests.support.events import build_run
+from tests.support.schedules import build_growing_config
 
 
 @pytest.fixture(scope="module")
@@ -100,4 +103,59 @@ def test_a_damaged_log_is_refused_in_one_line(capsys, tmp_path, line):
     code, out, err = call(capsys, "query", tmp_path)
     assert (code, out) == (2, "")
     assert "line 1" in err
+    assert err.count("\n") == 1
+
+
+# --- replay -----------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def grown(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("grown")
+    grow_task(build_growing_config(folder), folder / "run", twin=False)
+    return folder / "run"
+
+
+def test_replay_says_that_a_network_is_equal(capsys, grown, tmp_path):
+    code, out, err = call(capsys, "replay", grown, "--out", tmp_path / "again")
+    assert (code, err) == (0, "")
+    assert "r0c1 conv_light (sigmoid_add, alpha 1.00)" in out
+    assert "equal: the rebuilt network is the exported one, bit for bit" in out
+    assert (tmp_path / "again" / "weights.safetensors").read_bytes() == (
+        grown / "export" / "weights.safetensors"
+    ).read_bytes()
+
+
+def test_replay_that_is_not_equal_exits_with_1(capsys, grown, tmp_path):
+    folder = shutil.copytree(grown, tmp_path / "copy")
+    log = folder / "events.jsonl"
+    text = log.read_text(encoding="utf-8")
+    log.write_text(text.replace('"alpha_target": "FULL"', '"alpha_target": "HALF"'), "utf-8")
+    code, out, _ = call(capsys, "replay", folder)
+    assert code == 1
+    assert "as recorded, then " in out
+    assert " was exported" in out
+    assert "\nNOT EQUAL: " in out
+    code, out, _ = call(capsys, "replay", folder, "--json")
+    assert (code, json.loads(out)["is_equal"]) == (1, False)
+
+
+def test_replay_without_an_export_compares_the_numbers(capsys, grown, tmp_path):
+    folder = shutil.copytree(grown, tmp_path / "copy")
+    shutil.rmtree(folder / "export")
+    code, out, _ = call(capsys, "replay", folder)
+    assert code == 0
+    assert "nothing exported to compare it with" in out
+    assert out.endswith("equal: every number the run recorded came out again, bit for bit\n")
+
+
+@pytest.mark.parametrize("damage", ["config", "log"])
+def test_a_run_that_cannot_be_replayed_is_refused_in_one_line(capsys, grown, tmp_path, damage):
+    folder = shutil.copytree(grown, tmp_path / "copy")
+    if damage == "log":
+        (folder / "events.jsonl").write_text("", "utf-8")
+    else:
+        (folder / "config.json").unlink()
+    code, out, err = call(capsys, "replay", folder)
+    assert (code, out) == (2, "")
     assert err.count("\n") == 1
