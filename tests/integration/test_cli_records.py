@@ -9,6 +9,7 @@ from tamiyo.recipes import grow_task
 from tamiyo.telemetry import JsonlSink
 from tests.support.commands import call
 from tests.support.events import build_run
+from tests.support.explained import build_episodes
 from tests.support.schedules import build_growing_config
 
 
@@ -60,7 +61,7 @@ def test_query_gives_rows_as_objects(capsys, run_folder):
             {"seed_id": "r0c1-1-conv_light", "alpha": 1.0},
             {"seed_id": "r0c2-1-depthwise", "alpha": 0.7},
         ],
-        "is_torn": False,
+        "gaps": "",
     }
 
 
@@ -76,7 +77,7 @@ def test_query_of_a_torn_log_says_so(capsys, tmp_path, run_folder):
     log.write_bytes((run_folder / "events.jsonl").read_bytes()[:-9])
     code, out, err = call(capsys, "query", tmp_path, "SELECT count(*) AS n FROM RunFinished")
     assert (code, out.split()) == (0, ["n", "0"])
-    assert err == "tamiyo: the log's last event is torn and left out\n"
+    assert err == "tamiyo: left out of the log: a torn last event\n"
 
 
 @pytest.mark.parametrize(
@@ -158,4 +159,54 @@ def test_a_run_that_cannot_be_replayed_is_refused_in_one_line(capsys, grown, tmp
         (folder / "config.json").unlink()
     code, out, err = call(capsys, "replay", folder)
     assert (code, out) == (2, "")
+    assert err.count("\n") == 1
+
+
+# --- explain ----------------------------------------------------------------------------------
+
+
+def test_explain_tells_a_decision_of_a_run(capsys, run_folder):
+    code, out, err = call(capsys, "explain", run_folder, "--epoch", "8")
+    assert (code, err) == (0, "")
+    assert "decided    GERMINATE in r0c1: blueprint conv_light" in out
+    assert "What followed" in out
+
+
+def test_explain_tells_a_decision_of_an_episode_with_what_the_fields_mean(capsys, tmp_path):
+    with JsonlSink(tmp_path / "events.jsonl") as sink:
+        for event in build_episodes():
+            sink.emit(event)
+    words = ("explain", tmp_path, "--epoch", "12", "--env", "0", "--episode", "0")
+    code, out, err = call(capsys, *words)
+    assert (code, err) == (0, "")
+    assert "environment 0, episode 0" in " ".join(out.split())
+    assert "loss on the control split" in " ".join(out.split())
+    told = json.loads(call(capsys, *words, "--json")[1])
+    assert told["decision"]["evidence"]["value"] == 1.25
+    assert told["fate"]["event"] == "SeedPruned"
+    assert told["followed"][0]["event"] == "SeedGerminated"
+    assert [after["reward"] for after in told["after"]] == [0.25] * 5
+
+
+def test_explain_of_a_torn_log_says_so(capsys, tmp_path, run_folder):
+    log = tmp_path / "events.jsonl"
+    log.write_bytes((run_folder / "events.jsonl").read_bytes()[:-9])
+    code, _, err = call(capsys, "explain", tmp_path, "--epoch", "8")
+    assert (code, err) == (0, "tamiyo: left out of the log: a torn last event\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ([], "--epoch INT must be given"),
+        (["--epoch", "70"], "epoch must be one that something was decided in, from 1 to 55 here"),
+        (["--epoch", "8", "--env", "3"], "environment must be one of 0, got 3"),
+        (["--epoch", "8", "--episode", "3"], "episode must be left out"),
+        (["--epoch", "8", "--after", "0"], "after must be at least 1, got 0"),
+    ],
+)
+def test_decisions_that_are_not_there_are_refused_in_one_line(capsys, run_folder, words, message):
+    code, out, err = call(capsys, "explain", run_folder, *words)
+    assert (code, out) == (2, "")
+    assert message in err
     assert err.count("\n") == 1
