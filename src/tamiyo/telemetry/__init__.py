@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tamiyo.telemetry.explaining.course import Course, find_course
+from tamiyo.telemetry.explaining.course import Course, find_course, find_host_events
 from tamiyo.telemetry.explaining.explanation import (
     EpochAfter,
     Explanation,
@@ -59,6 +59,7 @@ __all__ = [
     "TwinOutcome",
     "explain_decision",
     "find_course",
+    "find_host_events",
     "read_events",
     "summarize_run",
     "summarize_training",

@@ -22,6 +22,7 @@ __all__ = ["ReplayArguments", "run"]
 _EXAMPLES: Final = """\
   tamiyo replay runs/digits-canvas-heuristic-0
   tamiyo replay runs/digits-cnn-learned-0 --out rebuilt
+  tamiyo replay runs/train-digits-cnn-0 --env 0 --episode 3
   tamiyo replay runs/digits-cnn-learned-0 --json
 
 The host is trained again, and every decision comes from the event log: no controller is built.
@@ -33,12 +34,16 @@ class ReplayArguments:
     """Rebuild the network of a run from its event log and compare it with what the run exported.
 
     Attributes:
-        run: Folder of a run on a task.
+        run: Folder of a run on a task, or of a training with recorded episodes.
+        env: Of a training, index of the environment; the first that was recorded if not given.
+        episode: Of a training, number of the episode; the newest if not given.
         out: Folder to export the rebuilt network into as well.
         json: Print one JSON object and nothing else.
     """
 
     run: Positional[Annotated[Path, arg(metavar="RUN")]]
+    env: int | None = None
+    episode: int | None = None
     out: Path | None = None
     json: bool = False
 
@@ -68,6 +73,8 @@ def run(words: Sequence[str]) -> int:
         bar = progress.add_task("training again", total=1)
         result = replay_run(
             arguments.run,
+            environment=arguments.env,
+            episode=arguments.episode,
             out=arguments.out,
             on_progress=lambda done, epochs: progress.update(bar, completed=done, total=epochs),
         )
@@ -90,10 +97,14 @@ def _encode(result: ReplayResult) -> dict[str, object]:
 
 
 def _describe(result: ReplayResult) -> list[str]:
-    state = "" if result.is_finished else " (the run was cut off there)"
+    state = "" if result.is_finished else " (the log ends there)"
+    who = "the controller in training" if result.controller is None else result.controller
+    place = ""
+    if result.episode is not None:
+        place = f", environment {result.environment}, episode {result.episode}"
     return [
-        f"{result.task}, {result.controller}, seed {result.seed}: {result.epochs} epochs trained "
-        f"again on the recorded decisions{state}",
+        f"{result.task}, {who}, seed {result.seed}{place}: {result.epochs} epochs trained again "
+        f"on the recorded decisions{state}",
         f"structure   {'; '.join(_describe_structure(result)) or 'the bare host'}",
         f"events      {_describe_events(result)}",
         f"network     {result.parameters:,} parameters, sha256 {result.weights_sha256[:16]}, "

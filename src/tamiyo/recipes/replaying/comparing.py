@@ -13,6 +13,7 @@ __all__ = ["Difference", "EventComparison", "compare_events"]
 _COMPARED: Final = frozenset(
     {
         "RunStarted",
+        "EpisodeStarted",
         "DecisionMade",
         "SeedGerminated",
         "StageChanged",
@@ -23,6 +24,7 @@ _COMPARED: Final = frozenset(
         "GovernorRolledBack",
         "EpochCompleted",
         "RunFinished",
+        "EpisodeFinished",
     }
 )
 """Kinds that training and growing give; what only the controller or the run's end knows is not."""
@@ -31,6 +33,8 @@ _NOT_COMPARED: Final[Mapping[str, frozenset[str]]] = {
     # The hash covers who decided, and the evidence is the decider's own.
     "RunStarted": frozenset({"config_hash"}),
     "DecisionMade": frozenset({"evidence"}),
+    # What steps were paid depends on the other environments of a group.
+    "EpisodeFinished": frozenset({"episode_return", "host_score", "is_thrashing", "counters"}),
 }
 
 _WRITTEN: Final = frozenset({"schema", "time"})

@@ -14,25 +14,26 @@ from tamiyo.contracts import (
     TrainingSignals,
     decode_record,
 )
+from tamiyo.telemetry import find_host_events
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable
 
 __all__ = ["RecordedController", "RecordedRun", "read_recorded_run"]
 
-_START: Final = "RunStarted"
+_ENDS: Final = frozenset({"RunFinished", "EpisodeFinished"})
 
 
 @dataclass(frozen=True, kw_only=True)
 class RecordedRun:
-    """A run as far as it must be known to make it again.
+    """A run, or an episode of a training, as far as it must be known to make it again.
 
     Attributes:
-        start: Its ``RunStarted`` as plain JSON values.
+        start: Its ``RunStarted`` or ``EpisodeStarted`` as plain JSON values.
         events: Every event of it in order, the start first.
         commands: Epoch to what was to be done in it, refused commands included.
-        epochs: Epochs that were completed.
-        is_finished: Whether it ended, at its last epoch or by a stop; false if it was killed.
+        epochs: Epochs that were completed, at least 1.
+        is_finished: Whether it ended, at its last epoch or before; false if it was killed.
     """
 
     start: Mapping[str, Any]
@@ -40,6 +41,24 @@ class RecordedRun:
     commands: Mapping[int, AdaptationCommand]
     epochs: int
     is_finished: bool
+
+    @property
+    def is_episode(self) -> bool:
+        """Whether it is an episode of a training."""
+        return bool(self.start["event"] == "EpisodeStarted")
+
+    def find_command(self, epoch: int) -> AdaptationCommand:
+        """Return what was to be done in an epoch.
+
+        Raises:
+            ArtifactError: If no decision was recorded for it.
+        """
+        command = self.commands.get(epoch)
+        if command is None:
+            known = ", ".join(map(str, self.commands)) or "none"
+            message = f"event log must hold the decision of epoch {epoch}, got those of {known}"
+            raise ArtifactError(message)
+        return command
 
 
 class RecordedController:
@@ -50,13 +69,12 @@ class RecordedController:
     """
 
     def __init__(self, run: RecordedRun) -> None:
-        self._commands = run.commands
-        self._name = str(run.start["controller"])
+        self._run = run
 
     @property
     def name(self) -> str:
         """Name of the controller that decided."""
-        return self._name
+        return str(self._run.start["controller"])
 
     def decide(self, signals: TrainingSignals, host: HostReport) -> TamiyoDecision:
         """Return the recorded decision of this epoch.
@@ -69,36 +87,35 @@ class RecordedController:
             ArtifactError: If none was recorded.
         """
         del signals
-        command = self._commands.get(host.epoch)
-        if command is None:
-            known = ", ".join(map(str, self._commands)) or "none"
-            message = (
-                f"event log must hold the decision of epoch {host.epoch}, got those of {known}"
-            )
-            raise ArtifactError(message)
+        command = self._run.find_command(host.epoch)
         given = {item.name: getattr(command, item.name) for item in fields(TamiyoDecision)}
         return TamiyoDecision(**{name: one for name, one in given.items() if one is not None})
 
 
-def read_recorded_run(events: Sequence[Mapping[str, Any]]) -> RecordedRun:
-    """Take out of the events of a run what it takes to make it again.
+def read_recorded_run(
+    events: Iterable[Mapping[str, Any]],
+    *,
+    environment: int | None = None,
+    episode: int | None = None,
+) -> RecordedRun:
+    """Take out of a log what it takes to make a run, or an episode of a training, again.
 
     Args:
-        events: Decoded events of one run in order, as :func:`~tamiyo.telemetry.read_events` gives.
+        events: Decoded events in order, as :class:`~tamiyo.telemetry.EventScan` gives them.
+        environment: Index of the environment; the first in the log if not given.
+        episode: Number of the episode; the newest if not given.
 
     Returns:
-        The run; of an unfinished one, what is known so far.
+        The run or episode; of an unfinished one, what is known so far.
 
     Raises:
-        ArtifactError: If the first event is not the start of a run, or one lacks a field.
+        ConfigError: If the log has no such environment or episode.
+        ArtifactError: If it has no host or no completed epoch, or an event lacks a field.
     """
-    first = events[0]["event"] if events else "no event"
-    if first != _START:
-        message = f"the first event of a run must be {_START}, got {first}"
-        raise ArtifactError(message)
+    numbered = find_host_events(events, environment=environment, episode=episode)
     commands: dict[int, AdaptationCommand] = {}
     epochs = 0
-    for number, event in enumerate(events, start=1):
+    for number, event in numbered:
         try:
             if event["event"] == "DecisionMade":
                 commands[event["epoch"]] = decode_record(AdaptationCommand, event["command"])
@@ -110,10 +127,13 @@ def read_recorded_run(events: Sequence[Mapping[str, Any]]) -> RecordedRun:
                 f"got {type(error).__name__}: {error}"
             )
             raise ArtifactError(message) from error
+    if epochs == 0:
+        message = "event log must hold a completed epoch to be replayed, got none"
+        raise ArtifactError(message)
     return RecordedRun(
-        start=events[0],
-        events=tuple(events),
+        start=numbered[0][1],
+        events=tuple(event for _, event in numbered),
         commands=commands,
         epochs=epochs,
-        is_finished=any(event["event"] == "RunFinished" for event in events),
+        is_finished=any(event["event"] in _ENDS for _, event in numbered),
     )

@@ -9,32 +9,30 @@ from typing import TYPE_CHECKING, Any
 from tamiyo.contracts import ArtifactError, ConfigError, decode_record, encode_record
 from tamiyo.controller import WAIT_ONLY
 from tamiyo.recipes.config import RunConfig, build_effective_task
+from tamiyo.recipes.learned import TrainConfig
 from tamiyo.tasks import TextData, list_tasks
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tamiyo.recipes.replaying.recorded import RecordedRun
+    from tamiyo.environment import HostEnvConfig
     from tamiyo.tasks import Task, TrainingData
 
-__all__ = ["load_run_task", "read_run_config"]
+__all__ = ["load_run_task", "read_episode_config", "read_run_config"]
 
 
-def read_run_config(content: Mapping[str, Any], run: RecordedRun) -> RunConfig:
-    """Read how the host was trained, if it is how the recorded run trained it.
+def read_run_config(content: Mapping[str, Any], config_hash: str) -> RunConfig:
+    """Read how the host of a run was trained, if it is how the recorded run trained it.
+
+    Args:
+        content: What the run's ``config.json`` holds.
+        config_hash: Hash of the configuration, from the log.
 
     Raises:
         ArtifactError: If it is not, or cannot be read.
         ConfigError: If the run was not on a task.
     """
-    hashed = {name: content.get(name) for name in ("run", "task")}
-    found = hashlib.sha256(json.dumps(hashed, sort_keys=True).encode()).hexdigest()[:16]
-    if found != run.start["config_hash"]:
-        message = (
-            f"config.json must be that of the log, whose hash is {run.start['config_hash']}, "
-            f"got one of {found}: it was changed after the run"
-        )
-        raise ArtifactError(message)
+    _check_hash({name: content.get(name) for name in ("run", "task")}, config_hash)
     settings = {
         name: value
         for name, value in content["run"].items()
@@ -51,8 +49,26 @@ def read_run_config(content: Mapping[str, Any], run: RecordedRun) -> RunConfig:
     return decode_record(RunConfig, {**settings, "controller": WAIT_ONLY})
 
 
+def read_episode_config(content: Mapping[str, Any], config_hash: str) -> HostEnvConfig:
+    """Read what the episodes of a training were like, if it is the recorded training.
+
+    Args:
+        content: What the training's ``config.json`` holds.
+        config_hash: Hash of the configuration, from the log.
+
+    Raises:
+        ArtifactError: If it is not, or cannot be read.
+    """
+    _check_hash(content.get("train"), config_hash)
+    return decode_record(TrainConfig, content["train"]).hosts
+
+
 def load_run_task(content: Mapping[str, Any], config: RunConfig) -> tuple[Task, TrainingData]:
     """Load task and data, if they are what they were then.
+
+    Args:
+        content: What the run's ``config.json`` holds.
+        config: The same as a record.
 
     Raises:
         ArtifactError: If they are not.
@@ -75,3 +91,18 @@ def load_run_task(content: Mapping[str, Any], config: RunConfig) -> tuple[Task, 
         )
         raise ArtifactError(message)
     return task, data
+
+
+def _check_hash(content: object, config_hash: str) -> None:
+    """Refuse a configuration that is not that of the log.
+
+    Raises:
+        ArtifactError: If it is another one.
+    """
+    found = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
+    if found != config_hash:
+        message = (
+            f"config.json must be that of the log, whose hash is {config_hash}, "
+            f"got one of {found}: it was changed after the run"
+        )
+        raise ArtifactError(message)

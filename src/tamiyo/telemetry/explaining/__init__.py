@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tamiyo.telemetry.explaining.course import Course, find_course
+from tamiyo.telemetry.explaining.course import Course, find_course, find_host_events
 from tamiyo.telemetry.explaining.explanation import (
     EpochAfter,
     Explanation,
@@ -19,4 +19,5 @@ __all__ = [
     "SlotOptions",
     "explain_decision",
     "find_course",
+    "find_host_events",
 ]

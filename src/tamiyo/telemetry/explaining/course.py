@@ -28,7 +28,7 @@ from tamiyo.contracts import (
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["Course", "find_course"]
+__all__ = ["Course", "find_course", "find_host_events"]
 
 _KINDS: Final[Mapping[str, type[Any]]] = {
     kind.__name__: kind
@@ -102,8 +102,7 @@ class _Search:
         if name in _STARTS:
             self._begin(number, event)
         elif self.is_open and event.get("environment") == self.environment:
-            if name in _KINDS:
-                self.current.append((number, event))
+            self.current.append((number, event))
             if name == "DecisionMade" and event.get("epoch") == self.epoch:
                 self.found = self.current
             self.is_open = name != EpisodeFinished.__name__
@@ -123,20 +122,24 @@ class _Search:
             self.found = self.current
 
 
-def find_course(
+def find_host_events(
     events: Iterable[Mapping[str, Any]],
     *,
-    epoch: int,
+    epoch: int = 1,
     environment: int | None = None,
     episode: int | None = None,
-) -> Course:
-    """Find what happened to the host of a decision.
+) -> list[tuple[int, Mapping[str, Any]]]:
+    """Find every event of one host: of a run by itself, or of an episode in a training.
 
     Args:
         events: Decoded events in order; gone through once.
-        epoch: Epoch the decision acts in.
+        epoch: Epoch in which something must have been decided, if there is a choice of episodes.
         environment: Index of the environment; the first in the log if not given.
         episode: Number of the episode; the newest that came as far as the epoch if not given.
+
+    Returns:
+        The events after their numbers in the log, counted from 1, in order; ``RunStarted`` or
+        ``EpisodeStarted`` comes first.
 
     Raises:
         ConfigError: If the log has no such environment or episode.
@@ -151,8 +154,36 @@ def find_course(
             raise ArtifactError(message) from error
     if not search.found:
         _refuse(search)
-    (number, start), *rest = search.found
-    decoded = (_decode(_KINDS[event["event"]], event, place) for place, event in rest)
+    return search.found
+
+
+def find_course(
+    events: Iterable[Mapping[str, Any]],
+    *,
+    epoch: int,
+    environment: int | None = None,
+    episode: int | None = None,
+) -> Course:
+    """Find what happened to the host of a decision.
+
+    Args:
+        events: As for :func:`find_host_events`, like all others.
+        epoch: Epoch the decision acts in.
+        environment: Index of the environment.
+        episode: Number of the episode.
+
+    Raises:
+        ConfigError: If the log has no such environment or episode.
+        ArtifactError: If it has no host at all, or an event lacks a field.
+    """
+    (number, start), *rest = find_host_events(
+        events, epoch=epoch, environment=environment, episode=episode
+    )
+    decoded = (
+        _decode(_KINDS[event["event"]], event, place)
+        for place, event in rest
+        if event["event"] in _KINDS
+    )
     return Course(start=_decode(_STARTS[start["event"]], start, number), events=tuple(decoded))
 
 

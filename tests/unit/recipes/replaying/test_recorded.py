@@ -6,6 +6,7 @@ from tamiyo.contracts import (
     AdaptationCommand,
     ArtifactError,
     Blueprint,
+    ConfigError,
     LifecycleOp,
     Style,
     decode_record,
@@ -13,6 +14,7 @@ from tamiyo.contracts import (
 )
 from tamiyo.recipes import RecordedController, read_recorded_run
 from tests.support.events import build_run
+from tests.support.explained import build_episodes, encode
 from tests.support.reports import build_host_report, build_signals
 
 EVENTS = [encode_event(event) for event in build_run()]
@@ -61,20 +63,34 @@ def test_the_controller_bears_the_name_of_the_one_that_decided():
 def test_an_epoch_without_a_decision_is_refused():
     with pytest.raises(ArtifactError, match="decision of epoch 56, got those of 1, 2, "):
         decide(EVENTS, 56)
+    epochs = [event for event in EVENTS if event["event"] != "DecisionMade"]
     with pytest.raises(ArtifactError, match="decision of epoch 1, got those of none"):
-        decide(EVENTS[:1], 1)
+        decide(epochs, 1)
 
 
-@pytest.mark.parametrize(
-    ("events", "got"), [([], "no event"), (EVENTS[1:], EVENTS[1]["event"])], ids=["empty", "late"]
-)
-def test_events_that_do_not_begin_with_a_run_are_refused(events, got):
-    with pytest.raises(ArtifactError, match=f"must be RunStarted, got {got}"):
+@pytest.mark.parametrize("events", [[], EVENTS[1:]], ids=["empty", "no start"])
+def test_events_of_no_host_are_refused(events):
+    with pytest.raises(ArtifactError, match="must hold a run, or episodes"):
         read_recorded_run(events)
+
+
+def test_events_without_an_epoch_are_refused():
+    with pytest.raises(ArtifactError, match="must hold a completed epoch to be replayed, got none"):
+        read_recorded_run(EVENTS[:2])
+
+
+def test_an_episode_of_a_training_is_read_by_its_number():
+    events = encode(build_episodes())
+    run = read_recorded_run(events, environment=0, episode=0)
+    assert (run.is_episode, run.start["episode"], run.epochs) == (True, 0, 60)
+    assert run.is_finished
+    assert read_recorded_run(events).start["episode"] == 1
+    with pytest.raises(ConfigError, match="episode must be from 0 to 1, got 7"):
+        read_recorded_run(events, episode=7)
 
 
 @pytest.mark.parametrize("name", ["DecisionMade", "EpochCompleted"])
 def test_an_event_that_lacks_a_field_is_refused(name):
-    events = [EVENTS[0], {"event": name}]
+    events = [EVENTS[0], {"event": name, "environment": 0}]
     with pytest.raises(ArtifactError, match=f"event 2 must be a complete {name}, got KeyError"):
         read_recorded_run(events)

@@ -2,12 +2,22 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 
 import pytest
 import torch
 
-from tamiyo.contracts import ArtifactError
-from tamiyo.recipes import grow_task, load_network, replay_run
+from tamiyo.contracts import (
+    EVENT_SCHEMA,
+    ArtifactError,
+    TrainingStarted,
+    encode_event,
+    encode_record,
+)
+from tamiyo.recipes import RunFolder, TrainConfig, grow_task, load_network, replay_run
+from tamiyo.recipes.learned.config import hash_training
+from tests.support.host_envs import QUICK
+from tests.support.replayed import log_episode
 from tests.support.schedules import build_growing_config
 
 
@@ -113,3 +123,56 @@ def test_an_export_without_weights_is_refused(copied):
     (copied / "export" / "weights.safetensors").unlink()
     with pytest.raises(ArtifactError, match=r"must hold a readable weights\.safetensors"):
         replay_run(copied)
+
+
+# --- episodes of a training -------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A training of which two episodes were recorded."""
+    config = TrainConfig(task="spirals", envs=8, hosts=replace(QUICK, group_size=4))
+    folder = RunFolder(tmp_path_factory.mktemp("trained") / "run")
+    folder.create({"train": encode_record(config)}, overwrite=False)
+    start = TrainingStarted(
+        env_id="tamiyo/Spirals-v0",
+        seed=0,
+        config_hash=hash_training(config),
+        num_envs=8,
+        total_steps=64,
+        steps=0,
+        parameters=9,
+    )
+    events = [encode_event(start)]
+    for episode in range(2):
+        events += log_episode(config.hosts, seed=20 + episode, environment=0, episode=episode)
+    lines = (json.dumps({"schema": EVENT_SCHEMA, "time": "", **event}) for event in events)
+    folder.events.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    return folder
+
+
+def test_an_episode_of_a_training_is_rebuilt(trained, tmp_path):
+    result = replay_run(trained.path, out=tmp_path / "network")
+    assert result.is_equal
+    assert (result.environment, result.episode, result.seed, result.controller) == (0, 1, 21, None)
+    assert (result.epochs, result.is_finished, result.exported_sha256) == (14, True, None)
+    assert load_network(tmp_path / "network") is not None
+    first = replay_run(trained.path, environment=0, episode=0)
+    assert (first.seed, first.is_equal) == (20, True)
+    assert first.weights_sha256 != result.weights_sha256
+
+
+def test_an_episode_with_another_score_is_found(trained, tmp_path):
+    folder = shutil.copytree(trained.path, tmp_path / "copy")
+    lines = (folder / "events.jsonl").read_text(encoding="utf-8").splitlines()
+    end = json.loads(lines[-1])
+    end["score"] += 1.0
+    (folder / "events.jsonl").write_text("\n".join([*lines[:-1], json.dumps(end)]), "utf-8")
+    difference = replay_run(folder).compared.difference
+    assert (difference.event, difference.field) == ("EpisodeFinished", "score")
+
+
+def test_what_steps_were_paid_is_not_compared(trained, tmp_path):
+    folder = shutil.copytree(trained.path, tmp_path / "copy")
+    rewrite(folder / "events.jsonl", '"episode_return": 1.5', '"episode_return": 9.5')
+    assert replay_run(folder).is_equal
