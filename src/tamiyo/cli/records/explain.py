@@ -90,10 +90,7 @@ def _build_meanings() -> Callable[[str], str]:
     from tamiyo.observation import build_layout
 
     layout = build_layout(1, telemetry=True)
-    known = {
-        field.name.removeprefix("slot0."): f"{field.meaning} ({field.unit})"
-        for field in layout.fields
-    }
+    known = {field.name.removeprefix("slot0."): field.meaning for field in layout.fields}
 
     def find(name: str) -> str:
         return known.get(name) or known.get(name.partition(".")[2], "")

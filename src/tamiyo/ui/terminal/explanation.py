@@ -30,6 +30,7 @@ __all__ = ["render_explanation"]
 
 _UNKNOWN: Final = "-"
 _SHOWN_CHOICES: Final = 4
+_SMALLEST_SHARE: Final = 0.0005
 
 _Meaning = Callable[[str], str]
 
@@ -41,7 +42,7 @@ def render_explanation(
 
     Args:
         explanation: The decision.
-        meaning: Says what a field of the observation stands for, and its unit.
+        meaning: Says what a field of the observation stands for.
 
     Returns:
         What ``Console.print`` takes; it suits itself to the console's width and encoding.
@@ -61,7 +62,8 @@ class _Page:
         yield from _section("What was legal", _build_options(told))
         yield from _section("How probable each choice was", _build_choices(told))
         yield from _section(
-            "What moved most since the decision before", _build_moves(told, self.meaning)
+            "What moved most since the decision before, as the controller saw it",
+            _build_moves(told, self.meaning),
         )
         yield from _section("What followed", _build_followed(told, symbols))
         yield Text()
@@ -187,7 +189,7 @@ def _list_others(choice: HeadChoice) -> str:
 
 
 def _write_share(share: float) -> str:
-    return f"{100 * share:.1f} %"
+    return f"{100 * share:.1f} %" if share >= _SMALLEST_SHARE else "<0.1 %"
 
 
 def _build_moves(told: Explanation, meaning: _Meaning) -> Table | Text:

@@ -46,7 +46,7 @@ style         LINEAR_ADD            -  -
 tempo         FAST                  -  -
 alpha target  HALF                  -  -
 
-What moved most since the decision before
+What moved most since the decision before, as the controller saw it
 field             before    now  change  meaning
 ──────────────────────────────────────────────────────────────────
 control_accuracy   0.500  0.750  +0.250  what control_accuracy is
@@ -105,7 +105,7 @@ def test_a_refused_decision_says_why():
 
 def test_choices_that_are_many_are_summed_up():
     told = explain_decision(RUN, epoch=12)
-    shares = {"NORM": 0.4, "A": 0.2, "B": 0.15, "C": 0.1, "D": 0.08, "E": 0.05, "F": 0.02}
+    shares = {"NORM": 0.4, "A": 0.3, "B": 0.15, "C": 0.1, "D": 0.0001, "E": 0.03, "F": 0.0199}
     evidence = replace(build_evidence(), probabilities={Head.BLUEPRINT: shares})
     course = replace(
         RUN,
@@ -115,7 +115,7 @@ def test_choices_that_are_many_are_summed_up():
         ),
     )
     page = show(explain_decision(course, epoch=12))
-    assert "40.0 %  A 20.0 %, B 15.0 %, C 10.0 %, D 8.0 %, 2 more 7.0 %" in page
+    assert "40.0 %  A 30.0 %, B 15.0 %, C 10.0 %, E 3.0 %, 2 more 2.0 %" in page
 
 
 def test_a_closed_slot_and_a_ramp_are_reasons():
@@ -151,3 +151,14 @@ def test_a_move_is_shown_as_the_controller_saw_it():
     evidence = replace(build_evidence(), moved=(move,))
     page = show(replace(told, decision=replace(told.decision, evidence=evidence)))
     assert "r0c0.alpha   0.000  -0.500  -0.500" in page
+
+
+def test_a_choice_that_is_all_but_ruled_out_is_not_zero():
+    told = explain_decision(RUN, epoch=12)
+    heads = tuple(
+        replace(choice, probabilities=(("NORM", 0.9999), ("MLP", 0.0001)))
+        if choice.head == Head.BLUEPRINT
+        else choice
+        for choice in told.heads
+    )
+    assert "100.0 %  MLP <0.1 %" in show(replace(told, heads=heads))
