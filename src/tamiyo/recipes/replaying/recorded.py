@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any, Final
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from tamiyo.contracts import (
     AdaptationCommand,
@@ -14,7 +15,8 @@ from tamiyo.contracts import (
     TrainingSignals,
     decode_record,
 )
-from tamiyo.telemetry import find_host_events
+from tamiyo.recipes.run_folder import RunFolder
+from tamiyo.telemetry import EventScan, find_host_events
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -62,7 +64,10 @@ class RecordedRun:
 
 
 class RecordedController:
-    """Decides what was decided before.
+    """Decides what was decided before: a run given it again comes to the same network.
+
+    ``tamiyo replay`` does that for the runs it can build; a model of one's own is grown again by
+    ``tamiyo.grow`` with this controller, and all else as it was.
 
     Args:
         run: What was recorded.
@@ -71,10 +76,22 @@ class RecordedController:
     def __init__(self, run: RecordedRun) -> None:
         self._run = run
 
+    @classmethod
+    def from_run(cls, folder: Path | str) -> Self:
+        """Read what was decided in a run.
+
+        Args:
+            folder: Folder of the run; of it only the event log is read.
+
+        Raises:
+            ArtifactError: If the log is missing or damaged, or holds no run with an epoch.
+        """
+        return cls(read_recorded_run(EventScan(RunFolder(Path(folder)).events)))
+
     @property
     def name(self) -> str:
         """Name of the controller that decided."""
-        return str(self._run.start["controller"])
+        return str(self._run.start.get("controller") or "recorded")
 
     def decide(self, signals: TrainingSignals, host: HostReport) -> TamiyoDecision:
         """Return the recorded decision of this epoch.

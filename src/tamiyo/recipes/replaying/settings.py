@@ -41,8 +41,8 @@ def read_run_config(content: Mapping[str, Any], config_hash: str) -> RunConfig:
     if settings.get("task") not in list_tasks():
         message = (
             f"replay must be of a run on one of {', '.join(list_tasks())}, "
-            f"got {settings.get('task')!r}: a model of your own is rebuilt by tamiyo.grow with "
-            "controller=RecordedController(...)"
+            f"got {settings.get('task')!r}: a model of your own is grown again by tamiyo.grow "
+            "with controller=tamiyo.RecordedController.from_run(folder)"
         )
         raise ConfigError(message)
     # Whoever decided is not asked again, so that nothing of it has to be there.
