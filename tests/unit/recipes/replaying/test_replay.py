@@ -96,7 +96,7 @@ def test_another_network_in_the_export_is_found(copied):
 
 
 def test_another_decision_gives_another_network(copied):
-    rewrite(copied / "events.jsonl", '"blueprint": "CONV_LIGHT"', '"blueprint": "CONV_HEAVY"')
+    rewrite(copied / "events.jsonl", '"blueprint":"CONV_LIGHT"', '"blueprint":"CONV_HEAVY"')
     result = replay_run(copied)
     assert not result.is_equal
     assert result.compared.difference.event == "StageChanged"
