@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
-from torch.nn import functional as F
 
 from tamiyo.contracts import (
     ACCURACY,
@@ -71,7 +70,7 @@ def evaluate_without(model, off):
         model.slots[slot_id].seed = seed
     return SplitResult(
         values=units((outputs.argmax(dim=1) == CONTROL.targets).double()),
-        losses=units(F.cross_entropy(outputs, CONTROL.targets, reduction="none").double()),
+        losses=units(compute_cross_entropies(outputs, CONTROL.targets).double()),
         scale=ACCURACY,
     )
 
