@@ -25,7 +25,7 @@ from tamiyo.engine import (
     validate,
 )
 from tamiyo.model import attach
-from tamiyo.tasks import CLASSIFICATION, Split, Units
+from tamiyo.tasks import CLASSIFICATION, Split, Units, compute_cross_entropies
 from tests.support.tasks import (
     EAGER,
     SLOTS,
