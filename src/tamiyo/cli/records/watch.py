@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
@@ -51,7 +52,8 @@ def run(words: Sequence[str]) -> None:
     arguments = read_flags(WatchArguments, words, command="watch", examples=_EXAMPLES)
     console = Console()
     watcher = RunWatcher(locate_log(arguments.run), console)
-    if arguments.plain or not console.is_terminal:
-        watcher.print_lines(until_end=arguments.until_end or not console.is_terminal)
-    else:
-        watcher.show(until_end=arguments.until_end)
+    with suppress(KeyboardInterrupt):  # who watches has seen enough: nothing was cut short
+        if arguments.plain or not console.is_terminal:
+            watcher.print_lines(until_end=arguments.until_end or not console.is_terminal)
+        else:
+            watcher.show(until_end=arguments.until_end)
