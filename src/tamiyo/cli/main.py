@@ -22,7 +22,16 @@ _COMMANDS: Final = {
     "evaluate": "judge an exported network, or a trained controller beside simpler ones",
     "describe": "print defaults, blueprints, actions, the lifecycle, a task or a host of your own",
     "calibrate": "train a task's bare hosts and say whether the task leaves room to grow",
+    "watch": "show a run in the terminal, while it runs or afterwards",
+    "serve": "show a run in a browser on this machine",
+    "report": "write a run, or two beside each other, into one HTML file",
+    "explain": "say why a decision was made and what followed",
+    "replay": "rebuild a grown network from its event log and compare it with the export",
+    "query": "ask the events of a run in SQL",
 }
+
+_RECORDS: Final = frozenset({"watch", "serve", "report", "explain", "replay", "query"})
+"""Commands whose module stands in the room for what reads a run's record."""
 
 _STOPPED: Final = 128 + 2
 """Exit code of a process that SIGINT ended, as shells count."""
@@ -46,6 +55,9 @@ examples:
   tamiyo evaluate --network runs/digits-canvas-heuristic-0 --task digits-canvas
   tamiyo describe blueprints
   tamiyo describe host --module my_models:build_cnn --input 2,1,8,8
+  tamiyo report runs/digits-canvas-heuristic-0
+  tamiyo explain runs/digits-canvas-heuristic-0 --epoch 12
+  tamiyo query runs/digits-canvas-heuristic-0 "SELECT epoch, slot_id, to_stage FROM StageChanged"
 
 `tamiyo COMMAND --help` lists the options of a command."""
 
@@ -57,8 +69,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: The words after ``tamiyo``; those of the process if not given.
 
     Returns:
-        The exit code: 0, 2 for a mistake in what was asked for, 130 when stopped at once, or
-        141 when nobody reads what is printed.
+        The exit code: 0, 1 where a command checks something and it does not hold, 2 for a mistake
+        in what was asked for, 130 when stopped at once, or 141 when nobody reads what is printed.
 
     Raises:
         InvariantError: If one of Tamiyo's own promises does not hold; that is worth a traceback.
@@ -96,7 +108,8 @@ def _run(command: str, words: Sequence[str]) -> int:
     """
     try:
         # Commands load torch; a mistyped one and --help do not wait for it.
-        import_module(f"tamiyo.cli.{command}").run(words)
+        room = "tamiyo.cli.records" if command in _RECORDS else "tamiyo.cli"
+        code: int | None = import_module(f"{room}.{command}").run(words)
     except InvariantError:
         raise
     except TamiyoError as error:
@@ -104,7 +117,7 @@ def _run(command: str, words: Sequence[str]) -> int:
     except KeyboardInterrupt:
         print("tamiyo: stopped at once", file=sys.stderr)
         return _STOPPED
-    return 0
+    return code or 0
 
 
 def _refuse(message: str) -> int:

@@ -2,6 +2,19 @@
 
 from __future__ import annotations
 
+from tamiyo.telemetry.following import DamagedLine, EventFollower
+from tamiyo.telemetry.live import (
+    LiveAlarm,
+    LiveCurve,
+    LiveDecision,
+    LiveEnvironment,
+    LiveEpisodeEnd,
+    LiveFold,
+    LiveLearning,
+    LiveRates,
+    LiveSlot,
+    LiveState,
+)
 from tamiyo.telemetry.reading import EventLog, read_events
 from tamiyo.telemetry.records import (
     DecisionRow,
@@ -17,22 +30,38 @@ from tamiyo.telemetry.records import (
 )
 from tamiyo.telemetry.sinks import FanOutSink, JsonlSink, MemorySink
 from tamiyo.telemetry.summary import summarize_run
+from tamiyo.telemetry.tables.database import EventDatabase, QueryResult, TableContent
 from tamiyo.telemetry.training import TrainingSummary, summarize_training
 
 __all__ = [
+    "DamagedLine",
     "DecisionRow",
     "EpochPoint",
+    "EventDatabase",
+    "EventFollower",
     "EventLog",
     "FanOutSink",
     "FossilRow",
     "GerminationRow",
     "JsonlSink",
+    "LiveAlarm",
+    "LiveCurve",
+    "LiveDecision",
+    "LiveEnvironment",
+    "LiveEpisodeEnd",
+    "LiveFold",
+    "LiveLearning",
+    "LiveRates",
+    "LiveSlot",
+    "LiveState",
     "MemorySink",
     "PrunedRow",
+    "QueryResult",
     "RollbackRow",
     "RunOutcome",
     "RunSummary",
     "SlotSpan",
+    "TableContent",
     "TrainingSummary",
     "TwinOutcome",
     "read_events",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tamiyo.ui.dashboard import RunWatcher
 from tamiyo.ui.metric import MetricView
 from tamiyo.ui.report.learning import LearningCurve, draw_learning_picture
 from tamiyo.ui.report.picture import draw_growth_picture
@@ -13,6 +14,7 @@ __all__ = [
     "LearningCurve",
     "MetricView",
     "ProgressSink",
+    "RunWatcher",
     "TrainingSink",
     "draw_growth_picture",
     "draw_learning_picture",
