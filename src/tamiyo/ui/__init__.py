@@ -6,6 +6,7 @@ from tamiyo.ui.dashboard import RunWatcher
 from tamiyo.ui.metric import MetricView
 from tamiyo.ui.report.learning import LearningCurve, draw_learning_picture
 from tamiyo.ui.report.picture import draw_growth_picture
+from tamiyo.ui.terminal.explanation import render_explanation
 from tamiyo.ui.terminal.progress import ProgressSink
 from tamiyo.ui.terminal.tables import render_compare_table, render_result_table
 from tamiyo.ui.terminal.training import TrainingSink
@@ -19,5 +20,6 @@ __all__ = [
     "draw_growth_picture",
     "draw_learning_picture",
     "render_compare_table",
+    "render_explanation",
     "render_result_table",
 ]

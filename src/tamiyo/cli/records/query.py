@@ -87,11 +87,11 @@ def run(words: Sequence[str]) -> None:
     result = database.query(arguments.sql)
     if arguments.json:
         rows = [dict(zip(result.columns, row, strict=True)) for row in result.rows]
-        print(json.dumps({"rows": rows, "is_torn": result.is_torn}))
+        print(json.dumps({"rows": rows, "gaps": result.gaps}))
     else:
         _show(result, arguments.rows)
-    if result.is_torn:
-        print("tamiyo: the log's last event is torn and left out", file=sys.stderr)
+    if result.gaps:
+        print(f"tamiyo: {result.gaps}", file=sys.stderr)
 
 
 def _list_tables(tables: Sequence[TableContent], *, as_json: bool) -> None:

@@ -10,7 +10,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Final
 
 from tamiyo.contracts import ArtifactError, ConfigError
-from tamiyo.telemetry.reading import read_events
+from tamiyo.telemetry.scanning import EventScan
 from tamiyo.telemetry.tables.layout import RAW_TABLE, Column, EventTable, Place, build_tables
 
 if TYPE_CHECKING:
@@ -53,12 +53,12 @@ class QueryResult:
     Attributes:
         columns: Name of each column; one that comes twice has a number behind it.
         rows: The rows: numbers, texts, and ``None`` for what is unknown.
-        is_torn: True if the log's last event is torn, which is left out.
+        gaps: What is left out of a damaged or torn log, in one sentence; else empty.
     """
 
     columns: tuple[str, ...]
     rows: list[tuple[object, ...]]
-    is_torn: bool
+    gaps: str
 
 
 class EventDatabase:
@@ -73,6 +73,7 @@ class EventDatabase:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._log = EventScan(path)
         self.tables = {table.name: table for table in build_tables()}
 
     def describe(self) -> list[TableContent]:
@@ -111,7 +112,9 @@ class EventDatabase:
                 columns, rows = _select(connection, sql)
             except sqlite3.Error as error:
                 raise self._refuse(sql, str(error)) from None
-        return QueryResult(columns=_number_twins(columns), rows=rows, is_torn=self._is_torn)
+        return QueryResult(
+            columns=_number_twins(columns), rows=rows, gaps=self._log.describe_gaps()
+        )
 
     def _find_tables(self, connection: sqlite3.Connection, sql: str) -> set[str]:
         """Return the tables a statement reads: only those are filled.
@@ -136,7 +139,6 @@ class EventDatabase:
         return read
 
     def _fill(self, connection: sqlite3.Connection, names: Collection[str]) -> None:
-        self._is_torn = False
         if not names:
             return
         connection.execute("BEGIN")
@@ -150,10 +152,9 @@ class EventDatabase:
         for table in self.tables.values():
             if table.name in names:
                 by_kind.setdefault(table.event, []).append(table)
-        log = read_events(self._path)
-        self._is_torn = log.is_torn
+        log = self._log = EventScan(self._path)
         episodes: dict[int, int] = {}
-        for number, event in enumerate(log.events, start=1):
+        for number, event in enumerate(log, start=1):
             place = _find_place(number, event, episodes)
             for table in by_kind.get(event["event"], []) + by_kind.get(RAW_TABLE.event, []):
                 yield table, list(table.read(event, place))
