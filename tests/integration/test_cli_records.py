@@ -188,6 +188,15 @@ def test_explain_tells_a_decision_of_an_episode_with_what_the_fields_mean(capsys
     assert [after["reward"] for after in told["after"]] == [0.25] * 5
 
 
+def test_explain_lists_what_it_can_explain(capsys, run_folder):
+    code, out, err = call(capsys, "explain", run_folder)
+    assert (code, err) == (0, "")
+    assert "heuristic, seed 7: 16 of 55 decisions were to change something" in out
+    assert out.endswith("\n--epoch EPOCH explains one of them\n")
+    told = json.loads(call(capsys, "explain", run_folder, "--json")[1])
+    assert len(told["decisions"]) == 55
+
+
 def test_explain_of_a_torn_log_says_so(capsys, tmp_path, run_folder):
     log = tmp_path / "events.jsonl"
     log.write_bytes((run_folder / "events.jsonl").read_bytes()[:-9])
@@ -198,7 +207,6 @@ def test_explain_of_a_torn_log_says_so(capsys, tmp_path, run_folder):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ([], "--epoch INT must be given"),
         (["--epoch", "70"], "epoch must be one that something was decided in, from 1 to 55 here"),
         (["--epoch", "8", "--env", "3"], "environment must be one of 0, got 3"),
         (["--epoch", "8", "--episode", "3"], "episode must be left out"),

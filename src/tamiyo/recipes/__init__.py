@@ -10,6 +10,11 @@ from tamiyo.recipes.comparison import (
     compare_runs,
     run_seeds,
 )
+from tamiyo.recipes.comparison.statistics import (
+    Interval,
+    compute_interquartile_mean,
+    compute_paired_interval,
+)
 from tamiyo.recipes.config import (
     RunConfig,
     build_effective_task,
@@ -53,7 +58,6 @@ from tamiyo.recipes.replaying import (
     replay_run,
 )
 from tamiyo.recipes.run_folder import RunFolder
-from tamiyo.recipes.statistics import Interval, compute_interquartile_mean, compute_paired_interval
 from tamiyo.recipes.stopping import StopRequest
 
 __all__ = [

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from tamiyo.ui.dashboard import RunWatcher
+from tamiyo.ui.explaining.decisions import render_decisions
+from tamiyo.ui.explaining.explanation import render_explanation
 from tamiyo.ui.metric import MetricView
 from tamiyo.ui.report.learning import LearningCurve, draw_learning_picture
 from tamiyo.ui.report.picture import draw_growth_picture
-from tamiyo.ui.terminal.explanation import render_explanation
 from tamiyo.ui.terminal.progress import ProgressSink
 from tamiyo.ui.terminal.tables import render_compare_table, render_result_table
 from tamiyo.ui.terminal.training import TrainingSink
@@ -20,6 +21,7 @@ __all__ = [
     "draw_growth_picture",
     "draw_learning_picture",
     "render_compare_table",
+    "render_decisions",
     "render_explanation",
     "render_result_table",
 ]

@@ -40,6 +40,8 @@ _EXAMPLES: Final = """\
   tamiyo query RUN "SELECT epoch, json_extract(evidence_probabilities, '$.OP.WAIT') AS wait
                     FROM DecisionMade"
       how probable it was to wait
+  tamiyo query RUN "SELECT episode, sum(reward), sum(compute_rent) FROM rewards GROUP BY episode"
+      what the episodes of a training were paid
   tamiyo query RUN "SELECT event, count(*) AS events FROM events GROUP BY event" --json
       for a script
 

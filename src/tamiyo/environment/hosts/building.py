@@ -39,10 +39,12 @@ class EpisodeKey:
     Attributes:
         seed: Seed of the run: ``tamiyo grow`` with it trains the same host.
         environment: Index of the environment; twins have the one of their group's first.
+        is_told: Whether events are told of it.
     """
 
     seed: int
     environment: int
+    is_told: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +64,7 @@ class PopulationBuilder:
 
         Args:
             keys: The hosts.
-            sink: Where events go.
+            sink: Where the events of those go that are told of.
 
         Raises:
             ConfigError: If a host exceeds the budget, its untrained loss contradicts the task, or
@@ -125,7 +127,7 @@ def _build_member(
         engine=engine,
         seeds=SeedStream(run_seed=key.seed),
         environment=key.environment,
-        sink=sink,
+        sink=sink if key.is_told else NullSink(),
     )
     check_initial_loss(task.config, member.initial.control_loss)
     return member

@@ -20,14 +20,13 @@ _COMPARED: Final = frozenset(
         "GateEvaluated",
         "SeedFossilized",
         "SeedPruned",
-        "TamiyoInitiated",
         "GovernorRolledBack",
         "EpochCompleted",
         "RunFinished",
         "EpisodeFinished",
     }
 )
-"""Kinds that training and growing give; what only the controller or the run's end knows is not."""
+"""Kinds that training and growing give; what only who decides or pays knows is not compared."""
 
 _NOT_COMPARED: Final[Mapping[str, frozenset[str]]] = {
     # The hash covers who decided, and the evidence is the decider's own.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
 from tamiyo.contracts import (
@@ -208,7 +208,10 @@ def _find_moment(course: Course, epoch: int) -> tuple[HostReport, EpochReport]:
     for event in _pick(course, EpochCompleted):
         if event.measured.epoch < epoch:
             host, measured = event.host, event.measured
-    return host, measured
+    # What blueprints would add never changes; only the start tells it.
+    sizes = {slot.slot_id: slot.blueprint_parameters for slot in course.start.host.slots}
+    slots = [replace(slot, blueprint_parameters=sizes.get(slot.slot_id, {})) for slot in host.slots]
+    return replace(host, slots=tuple(slots)), measured
 
 
 def _list_options(host: HostReport) -> Iterator[SlotOptions]:

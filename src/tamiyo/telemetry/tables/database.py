@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from tamiyo.contracts import ArtifactError, ConfigError
 from tamiyo.telemetry.scanning import EventScan
 from tamiyo.telemetry.tables.layout import RAW_TABLE, Column, EventTable, Place, build_tables
+from tamiyo.telemetry.tables.views import VIEWS, View
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -75,6 +76,7 @@ class EventDatabase:
         self._path = path
         self._log = EventScan(path)
         self.tables = {table.name: table for table in build_tables()}
+        self._names = [*self.tables, *(view.name for view in VIEWS)]
 
     def describe(self) -> list[TableContent]:
         """Return every table with its number of rows.
@@ -85,9 +87,13 @@ class EventDatabase:
         counts = dict.fromkeys(self.tables, 0)
         for table, rows in self._read_rows(self.tables):
             counts[table.name] += len(rows)
-        return [
+        tables = [
             TableContent(name=table.name, columns=table.columns, rows=counts[table.name])
             for table in self.tables.values()
+        ]
+        return tables + [
+            TableContent(name=view.name, columns=view.columns, rows=counts[view.table])
+            for view in VIEWS
         ]
 
     def query(self, sql: str) -> QueryResult:
@@ -107,6 +113,8 @@ class EventDatabase:
         with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
             for table in self.tables.values():
                 connection.execute(_write_creation(table))
+            for view in VIEWS:
+                connection.execute(_write_view(view))
             self._fill(connection, self._find_tables(connection, sql))
             try:
                 columns, rows = _select(connection, sql)
@@ -164,7 +172,7 @@ class EventDatabase:
         shown = " ".join(sql.split())
         shown = shown if len(shown) <= _SHOWN_CHARACTERS else f"{shown[:_SHOWN_CHARACTERS]}..."
         message = (
-            f"SQL must be one SELECT over the tables {', '.join(self.tables)}, got {shown!r}: "
+            f"SQL must be one SELECT over the tables {', '.join(self._names)}, got {shown!r}: "
             f"{_explain(reason)}{self._hint(reason)}"
         )
         return ConfigError(message)
@@ -174,9 +182,11 @@ class EventDatabase:
         found = re.search(r"no such (table|column): (?:\w+\.)?(\w+)", reason)
         if found is None:
             return ""
-        known = list(self.tables)
+        known = self._names
         if found[1] == "column":
-            known = [column.name for table in self.tables.values() for column in table.columns]
+            described = [table.columns for table in self.tables.values()]
+            described += [view.columns for view in VIEWS]
+            known = [column.name for columns in described for column in columns]
         near = get_close_matches(found[2], dict.fromkeys(known), n=3)
         return f" (nearest: {', '.join(near)})" if near else ""
 
@@ -184,6 +194,12 @@ class EventDatabase:
 def _write_creation(table: EventTable) -> str:
     columns = ", ".join(f'"{column.name}" {column.kind}' for column in table.columns)
     return f'CREATE TABLE "{table.name}" ({columns})'
+
+
+def _write_view(view: View) -> str:
+    pairs = zip(view.expressions, view.columns, strict=True)
+    columns = ", ".join(f'{expression} AS "{column.name}"' for expression, column in pairs)
+    return f'CREATE VIEW "{view.name}" AS SELECT {columns} FROM "{view.table}"'  # noqa: S608  # our own
 
 
 def _write_insertion(table: EventTable) -> str:

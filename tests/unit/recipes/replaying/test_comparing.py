@@ -4,11 +4,11 @@ import copy
 
 import pytest
 
-from tamiyo.contracts import encode_event
+from tamiyo.contracts import TamiyoInitiated, encode_event
 from tamiyo.recipes.replaying.comparing import compare_events
 from tests.support.events import build_run, build_twin
 
-EVENTS = [encode_event(event) for event in build_run()]
+EVENTS = [encode_event(event) for event in build_run() if not isinstance(event, TamiyoInitiated)]
 
 
 def change(number, *path, to):

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from tamiyo.contracts import (
     ConfigError,
+    EpochCompleted,
     GovernorRolledBack,
     Head,
     LifecycleOp,
@@ -34,6 +37,23 @@ def test_what_was_legal_is_said_for_each_slot():
     assert legal["r0c2"] == (LifecycleOp.GERMINATE,)
     assert LifecycleOp.PRUNE in legal["r0c1"]
     assert LifecycleOp.WAIT not in legal["r0c1"]
+
+
+def test_what_could_be_planted_is_known_from_the_start_alone():
+    events = tuple(
+        replace(
+            event,
+            host=replace(
+                event.host,
+                slots=tuple(replace(slot, blueprint_parameters={}) for slot in event.host.slots),
+            ),
+        )
+        if isinstance(event, EpochCompleted)
+        else event
+        for event in RUN.events
+    )
+    told = explain_decision(replace(RUN, events=events), epoch=18)
+    assert told.slots == explain_decision(RUN, epoch=18).slots
 
 
 def test_choices_are_ranked_by_their_probability():

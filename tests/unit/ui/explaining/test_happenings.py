@@ -14,7 +14,7 @@ from tamiyo.contracts import (
     SeedPruned,
     TamiyoInitiated,
 )
-from tamiyo.ui.terminal.happenings import describe_happening
+from tamiyo.ui.explaining.happenings import describe_happening
 from tamiyo.ui.terminal.symbols import choose_symbols
 from tests.support.events import build_one_of_each
 
