@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tamiyo.telemetry.following import DamagedLine, EventFollower
 from tamiyo.telemetry.reading import EventLog, read_events
 from tamiyo.telemetry.records import (
     DecisionRow,
@@ -21,9 +22,11 @@ from tamiyo.telemetry.tables.database import EventDatabase, QueryResult, TableCo
 from tamiyo.telemetry.training import TrainingSummary, summarize_training
 
 __all__ = [
+    "DamagedLine",
     "DecisionRow",
     "EpochPoint",
     "EventDatabase",
+    "EventFollower",
     "EventLog",
     "FanOutSink",
     "FossilRow",

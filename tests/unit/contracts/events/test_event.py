@@ -12,12 +12,10 @@ from tamiyo.contracts import (
     EVENT_SCHEMA,
     Event,
     NullSink,
-    SeedFossilized,
     TwinTrained,
     encode_event,
 )
-from tests.support.events import BITS, build_one_of_each, build_run, build_twin
-from tests.support.reports import build_gain
+from tests.support.events import build_one_of_each
 
 TWIN = TwinTrained(
     environment=0,
@@ -52,35 +50,6 @@ def test_the_plain_form_holds_the_type_and_every_field(event):
 @pytest.mark.parametrize("event", EVENTS, ids=name_of)
 def test_the_null_sink_takes_every_event(event):
     assert NullSink().emit(event) is None
-
-
-def test_a_fossil_is_written_with_its_worth():
-    event = SeedFossilized(
-        environment=0,
-        epoch=3,
-        slot_id="r0c0",
-        seed_id="r0c0-1-norm",
-        parameters=12,
-        alpha=0.5,
-        contribution=build_gain(2.0, points_error=0.5, loss=0.1, loss_error=0.01),
-        improvement_points=None,
-        reason="",
-    )
-    plain = encode_event(event)
-    assert plain["contribution"]["points"] == 2.0
-    assert plain["improvement_points"] is None
-
-
-@pytest.mark.parametrize(
-    "event", [build_run(epochs=0, has_test=False)[-1], build_twin(has_test=False)], ids=name_of
-)
-def test_an_accuracy_that_was_not_measured_is_none(event):
-    assert json.loads(json.dumps(encode_event(event)))["test_accuracy"] is None
-
-
-def test_the_start_says_what_accuracies_are_measured_in():
-    plain = encode_event(build_run(epochs=0, metric=BITS)[0])
-    assert plain["metric"] == {"name": "bits per byte", "best": 0.0, "worst": 8.0}
 
 
 def test_the_schema_was_raised_when_accuracies_became_points():
