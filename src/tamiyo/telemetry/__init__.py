@@ -3,6 +3,18 @@
 from __future__ import annotations
 
 from tamiyo.telemetry.following import DamagedLine, EventFollower
+from tamiyo.telemetry.live import (
+    LiveAlarm,
+    LiveCurve,
+    LiveDecision,
+    LiveEnvironment,
+    LiveEpisodeEnd,
+    LiveFold,
+    LiveLearning,
+    LiveRates,
+    LiveSlot,
+    LiveState,
+)
 from tamiyo.telemetry.reading import EventLog, read_events
 from tamiyo.telemetry.records import (
     DecisionRow,
@@ -32,6 +44,16 @@ __all__ = [
     "FossilRow",
     "GerminationRow",
     "JsonlSink",
+    "LiveAlarm",
+    "LiveCurve",
+    "LiveDecision",
+    "LiveEnvironment",
+    "LiveEpisodeEnd",
+    "LiveFold",
+    "LiveLearning",
+    "LiveRates",
+    "LiveSlot",
+    "LiveState",
     "MemorySink",
     "PrunedRow",
     "QueryResult",

@@ -2,4 +2,9 @@
 
 from __future__ import annotations
 
-__all__ = ()
+from tamiyo.ui.live_page.feed import StateFeed
+from tamiyo.ui.live_page.publishing import LogPublisher
+from tamiyo.ui.live_page.server import LivePageServer
+from tamiyo.ui.live_page.token import build_token, load_token
+
+__all__ = ["LivePageServer", "LogPublisher", "StateFeed", "build_token", "load_token"]

@@ -1,0 +1,42 @@
+// Elements built node by node. A log is untrusted: its words become text, never markup.
+
+const SVG = "http://www.w3.org/2000/svg";
+
+/** Build an HTML element; attributes that are null are left out. */
+export function make(tag, attributes, ...children) {
+  return fill(document.createElement(tag), attributes, children);
+}
+
+/** Build an SVG element. */
+export function draw(tag, attributes, ...children) {
+  return fill(document.createElementNS(SVG, tag), attributes, children);
+}
+
+/** Show text in an element, touching it only if the text is another one. */
+export function say(id, text) {
+  const element = document.getElementById(id);
+  if (element.textContent !== text) element.textContent = text;
+}
+
+/** Replace what an element holds, unless it already looks the same. */
+export function show(id, ...children) {
+  const element = document.getElementById(id);
+  const fresh = element.cloneNode(false);
+  fresh.append(...children);
+  // A reader's selection and a screen reader's place survive what did not change.
+  if (!fresh.isEqualNode(element)) element.replaceChildren(...fresh.childNodes);
+  return element;
+}
+
+/** Show an element, or hide it. */
+export function reveal(id, isShown) {
+  document.getElementById(id).hidden = !isShown;
+}
+
+function fill(element, attributes, children) {
+  for (const [name, value] of Object.entries(attributes ?? {})) {
+    if (value !== null && value !== undefined) element.setAttribute(name, value);
+  }
+  element.append(...children.filter((child) => child !== null));
+  return element;
+}
