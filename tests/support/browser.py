@@ -8,6 +8,7 @@ import os
 import select
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -21,6 +22,14 @@ PATIENCE_SECONDS = 30
 KEYS = {"Tab": 9, "Enter": 13, "Escape": 27, " ": 32, "End": 35, "Home": 36,
         "ArrowLeft": 37, "ArrowUp": 38, "ArrowRight": 39, "ArrowDown": 40}  # fmt: skip
 SHIFT = 8
+PLACE_PIPES = """
+import fcntl, os, sys
+ends = [fcntl.fcntl(int(word), fcntl.F_DUPFD, 10) for word in sys.argv[1:3]]
+os.dup2(ends[0], 3)
+os.dup2(ends[1], 4)
+os.execv(sys.argv[3], sys.argv[3:])
+"""
+"""The browser reads from descriptor 3 and writes to 4; this program puts the pipes there."""
 
 
 def find_browser():
@@ -50,10 +59,17 @@ class Browser:
                  "--no-first-run", "--disable-background-networking", "--disable-dev-shm-usage",
                  "--hide-scrollbars", f"--user-data-dir={self._folder.name}",
                  "--remote-debugging-pipe", "about:blank"]  # fmt: skip
-        # The browser reads from descriptor 3 and writes to 4; a shell puts them there.
-        script = f'exec "$0" "$@" 3<&{theirs_in} 4>&{theirs_out}'
         self._process = subprocess.Popen(
-            ["/bin/sh", "-c", script, *words],
+            [
+                sys.executable,
+                "-I",
+                "-S",
+                "-c",
+                PLACE_PIPES,
+                str(theirs_in),
+                str(theirs_out),
+                *words,
+            ],
             pass_fds=(theirs_in, theirs_out),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

@@ -39,7 +39,7 @@ function showRun({ run, log, stages, state }) {
   show("figures", ...listFigures(state).map(([name, value, remark]) =>
     make("div", {}, make("dt", {}, name), make("dd", {}, value, make("small", {}, remark)))));
   showAlarms(state.alarms, state.alarm_count, state.unit);
-  showNetworks(state.environments, stages);
+  showNetworks(state, stages);
   showLearning(state.learning);
   showTime(state.rates);
 }

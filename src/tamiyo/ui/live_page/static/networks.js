@@ -7,13 +7,14 @@ import { count, fixed, isNumber, percent, signed, some, UNKNOWN, word } from "./
 
 let chosen = null;
 
-/** Show the environments; stages holds the label and color of each stage by its name. */
-export function showNetworks(environments, stages) {
+/** Show the environments of a state; stages holds the label and color of each stage by its name. */
+export function showNetworks(state, stages) {
+  const { environments, kind } = state;
   reveal("environments", environments.length > 0);
   if (environments.length === 0) return;
   if (!environments.some((one) => one.environment === chosen)) chosen = environments[0].environment;
-  showTabs(environments, stages);
-  showPanel(environments.find((one) => one.environment === chosen), stages);
+  showTabs(environments, () => showNetworks(state, stages));
+  showPanel(environments.find((one) => one.environment === chosen), stages, kind === "training");
 }
 
 /** Write an accuracy, which is kept in points of its metric: a share in percent, else as it is. */
@@ -33,7 +34,7 @@ export function writeGrowth({ parameters, host_parameters: host }) {
   return host > 0 ? `${signed(100 * (parameters / host - 1), 1)} %` : UNKNOWN;
 }
 
-function showTabs(environments, stages) {
+function showTabs(environments, showAgain) {
   const list = document.getElementById("tabs");
   list.hidden = environments.length < 2;
   const names = environments.map((one) => `tab-${one.environment}`);
@@ -60,7 +61,7 @@ function showTabs(environments, stages) {
   };
   function choose(tab) {
     chosen = environments.find((one) => `tab-${one.environment}` === tab.id).index;
-    showNetworks(environments, stages);
+    showAgain();
     tab.focus();
   }
   for (const tab of list.children) {
@@ -71,8 +72,8 @@ function showTabs(environments, stages) {
   document.getElementById("panel").setAttribute("aria-labelledby", `tab-${chosen}`);
 }
 
-function showPanel(one, stages) {
-  const episode = one.reward === null ? "" : `, episode ${count(one.episode + 1)}`;
+function showPanel(one, stages, hasEpisodes) {
+  const episode = hasEpisodes ? `, episode ${count(one.episode + 1)}` : "";
   const over = one.is_over ? ", over" : "";
   say("environment-title", `${one.task}${episode}: epoch ${count(one.epoch)} of ${count(one.epochs)}${over}`);
   say("environment-line", listFacts(one).join(" · "));
@@ -147,9 +148,10 @@ function makeFacts(pairs) {
 
 function makeLegend(stages) {
   const colors = new Map(Object.values(stages).map(({ label, color }) => [label, color]));
-  return [...colors].map(([label, color]) =>
+  const title = make("li", {}, "life of a seed:");
+  return [title, ...[...colors].map(([label, color]) =>
     make("li", {}, make("i", { class: "swatch", "data-color": color, "aria-hidden": "true" }), label),
-  );
+  )];
 }
 
 function makeDecisions(decisions) {
@@ -157,12 +159,12 @@ function makeDecisions(decisions) {
     return make("p", { class: "nothing" }, "nothing but waiting so far");
   }
   const hasChances = decisions.some((one) => one.probability !== null);
-  const names = ["epoch", "what", "why", ...(hasChances ? ["probability"] : [])];
+  const names = ["epoch", "what", "why", ...(hasChances ? ["probability of op"] : [])];
   const head = make("tr", {}, ...names.map((name) => make("th", { scope: "col" }, name)));
   const rows = decisions.toReversed().map((one) => {
     const why = one.refusal === null
-      ? make("td", {}, one.reason || "no reason given")
-      : make("td", { class: "refused" }, `refused: ${one.refusal}`);
+      ? make("td", { class: "why" }, one.reason || "no reason given")
+      : make("td", { class: "why refused" }, `refused: ${one.refusal}`);
     const chance = hasChances ? make("td", {}, percent(one.probability)) : null;
     return make("tr", {}, make("td", {}, count(one.epoch)), make("td", {}, describe(one)), why, chance);
   });
