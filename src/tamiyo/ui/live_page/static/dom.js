@@ -2,7 +2,12 @@
 
 const SVG = "http://www.w3.org/2000/svg";
 
-/** Build an HTML element; attributes that are null are left out. */
+/**
+ * Build an HTML element; attributes that are null are left out.
+ *
+ * "color" and "share" make a bar or a swatch: its color, and its length in percent. They are set as
+ * style from here, since the page's policy allows none in attributes of markup.
+ */
 export function make(tag, attributes, ...children) {
   return fill(document.createElement(tag), attributes, children);
 }
@@ -35,7 +40,10 @@ export function reveal(id, isShown) {
 
 function fill(element, attributes, children) {
   for (const [name, value] of Object.entries(attributes ?? {})) {
-    if (value !== null && value !== undefined) element.setAttribute(name, value);
+    if (value === null || value === undefined) continue;
+    if (name === "color") element.style.setProperty("--stage", value);
+    else if (name === "share") element.style.width = value;
+    else element.setAttribute(name, value);
   }
   element.append(...children.filter((child) => child !== null));
   return element;

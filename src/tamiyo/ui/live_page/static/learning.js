@@ -1,6 +1,5 @@
 // How the controller learns: curves, entropies, shares of time, alarms.
 
-import { fillBars } from "./bars.js";
 import { drawFigure } from "./curves.js";
 import { make, reveal, show } from "./dom.js";
 import { count, digits, isNumber, percent, signed, some, UNKNOWN, word } from "./numbers.js";
@@ -31,7 +30,6 @@ export function showLearning(learning) {
   show("losses", ...Object.entries(learning.losses).map(([name, value]) =>
     make("div", {}, make("dt", {}, name), make("dd", {}, digits(value)))));
   show("head-list", ...heads.map(makeHead));
-  fillBars("head-list");
 }
 
 /** Show where the time goes; nothing where nobody timed it. */
@@ -40,11 +38,10 @@ export function showTime(rates) {
   reveal("time", phases.length > 0);
   const color = (at) => PHASE_COLORS[Math.min(at, PHASE_COLORS.length - 1)];
   show("phase-bar", ...phases.map(([, share], at) =>
-    make("i", { "data-color": color(at), "data-share": `${(100 * share).toFixed(1)}%` })));
+    make("i", { color: color(at), share: `${(100 * share).toFixed(1)}%` })));
   show("phases", ...phases.map(([name, share], at) => make("li", {},
-    make("i", { class: "swatch", "data-color": color(at), "aria-hidden": "true" }),
+    make("i", { class: "swatch", color: color(at), "aria-hidden": "true" }),
     `${word(name)} ${percent(share)}`)));
-  fillBars("time");
 }
 
 /** Show the last alarms, newest first; the same one again and again is told once. */
@@ -74,5 +71,5 @@ function makeHead([name, entropy]) {
     make("dt", {}, word(name)),
     make("dd", {},
       make("span", { class: "alpha", "aria-hidden": "true" },
-        make("i", { "data-color": "var(--bar)", "data-share": share })), text));
+        make("i", { color: "var(--bar)", share })), text));
 }

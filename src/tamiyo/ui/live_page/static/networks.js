@@ -1,6 +1,5 @@
 // The networks being grown: a tab each, its slots as a strip, its accuracy and last decisions.
 
-import { fillBars } from "./bars.js";
 import { drawFigure } from "./curves.js";
 import { make, reveal, say, show } from "./dom.js";
 import { count, fixed, isNumber, percent, signed, some, UNKNOWN, word } from "./numbers.js";
@@ -60,7 +59,7 @@ function showTabs(environments, showAgain) {
     choose(tabs.at(next % tabs.length));
   };
   function choose(tab) {
-    chosen = environments.find((one) => `tab-${one.environment}` === tab.id).index;
+    chosen = environments.find((one) => `tab-${one.environment}` === tab.id).environment;
     showAgain();
     tab.focus();
   }
@@ -91,7 +90,6 @@ function showPanel(one, stages, hasEpisodes) {
     mark: (points) => writeMark(points, one.metric),
   }));
   show("decisions", makeDecisions(one.decisions));
-  fillBars("panel");
 }
 
 function listFacts(one) {
@@ -117,13 +115,13 @@ function makeSlot(slot, stages) {
   const stage = stages[slot.stage];
   const label = slot.stage === null ? "free" : (stage?.label ?? word(slot.stage));
   const head = make("div", { class: "slot" }, make("strong", {}, label), make("code", {}, slot.slot_id));
-  const card = make("li", { "data-color": stage?.color ?? null }, head);
+  const card = make("li", { color: stage?.color ?? null }, head);
   if (slot.blueprint === null) {
     card.append(make("p", { class: "free" }, slot.stage === null ? "no seed here" : "opens again later"));
     return card;
   }
   const share = isNumber(slot.alpha) ? `${Math.round(100 * Math.min(1, Math.max(0, slot.alpha)))}%` : "0%";
-  const bar = make("i", { "data-color": stage?.color ?? null, "data-share": share });
+  const bar = make("i", { color: stage?.color ?? null, share });
   card.append(
     make("div", { class: "alpha", "aria-hidden": "true" }, bar),
     makeFacts([
@@ -150,7 +148,7 @@ function makeLegend(stages) {
   const colors = new Map(Object.values(stages).map(({ label, color }) => [label, color]));
   const title = make("li", {}, "life of a seed:");
   return [title, ...[...colors].map(([label, color]) =>
-    make("li", {}, make("i", { class: "swatch", "data-color": color, "aria-hidden": "true" }), label),
+    make("li", {}, make("i", { class: "swatch", color: color, "aria-hidden": "true" }), label),
   )];
 }
 
