@@ -76,6 +76,8 @@ def run(words: Sequence[str]) -> None:
     token = build_token() if file is None else load_token(file.expanduser())
     log = locate_log(arguments.run)
     feed = StateFeed()
+    publisher = LogPublisher(log, feed)
+    publisher.step()  # what cannot be read is refused before an address is printed
     with _answering(LivePageServer(feed, port=arguments.port, token=token)) as server:
         print(f"{arguments.run} is shown at\n\n  {server.address}\n", flush=True)
         if not log.is_file():
@@ -84,7 +86,7 @@ def run(words: Sequence[str]) -> None:
         if arguments.open and not webbrowser.open(server.address):
             print("no browser could be opened: open the address yourself", flush=True)
         try:
-            LogPublisher(log, feed).follow()
+            publisher.follow()
         except KeyboardInterrupt:
             print("\nno longer shown", flush=True)
 
