@@ -23,9 +23,9 @@ FOCUSED = "document.activeElement.id || document.activeElement.tagName"
 
 
 @contextmanager
-def serving(log, *, port=0):
+def serving(log, *, port=0, token=TOKEN):
     feed = StateFeed()
-    server = LivePageServer(feed, port=port, token=TOKEN)
+    server = LivePageServer(feed, port=port, token=token)
     threads = [
         Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True),
         Thread(target=LogPublisher(log, feed).follow, daemon=True),
@@ -243,4 +243,41 @@ def test_the_page_says_when_the_server_is_gone_and_comes_back_with_it(browser, t
     with serving(log, port=port):
         browser.wait_for(CONNECTED)
         browser.wait_for("document.getElementById('pace').textContent.startsWith('9 of 60')")
+        browser.open("about:blank")
+
+
+def test_the_page_says_when_the_server_has_another_address_now(browser, tmp_path):
+    log = tmp_path / "events.jsonl"
+    with serving(log) as server:
+        port = server.server_port
+        browser.open(server.address)
+        browser.wait_for(CONNECTED)
+    with serving(log, port=port, token="another-token"):
+        browser.wait_for("document.getElementById('connection').textContent.includes('anew')")
+        browser.open("about:blank")
+
+
+def test_the_page_waits_for_a_run_that_is_not_there_yet(browser, tmp_path):
+    log = tmp_path / "events.jsonl"
+    with serving(log) as server:
+        browser.open(server.address)
+        browser.wait_for(CONNECTED)
+        assert browser.text("h1") == "Waiting for the run"
+        assert browser.evaluate("document.querySelectorAll('main > :not([hidden])').length") <= 2
+        write(log, build_run(epochs=2, is_finished=False))
+        browser.wait_for("document.querySelector('h1').textContent.startsWith('Growing')")
+        browser.open("about:blank")
+
+
+def test_the_page_says_what_of_a_log_is_missing(browser, tmp_path):
+    log = tmp_path / "events.jsonl"
+    write(log, build_run(epochs=2, is_finished=False))
+    with log.open("a") as file:
+        file.write('{"schema": 3, "ev\n{"schema": 3, "event": "Epo')
+    with serving(log) as server:
+        browser.open(server.address)
+        browser.wait_for("document.getElementById('missing').hidden === false")
+        told = browser.text("#missing")
+        assert "1 line of the log could not be read and is left out (line " in told
+        assert "The log's last line is not whole" in told
         browser.open("about:blank")

@@ -98,7 +98,7 @@ function listMissing(log) {
   if (log.damaged_count > 0) {
     const places = log.damaged_lines.map(count).join(", ");
     const more = log.damaged_count > log.damaged_lines.length ? ", …" : "";
-    missing.push(`${some(log.damaged_count, "line")} of the log could not be read and are left out (line ${places}${more}).`);
+    missing.push(`${some(log.damaged_count, "line")} of the log could not be read and ${log.damaged_count === 1 ? "is" : "are"} left out (line ${places}${more}).`);
   }
   return missing;
 }

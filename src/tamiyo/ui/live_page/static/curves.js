@@ -119,7 +119,9 @@ function drawCurve({ points }, index, scale) {
 }
 
 function shorten(value) {
-  return value.toLocaleString("en-US", { maximumSignificantDigits: 6 }).replace("-", "−");
+  const isTiny = value !== 0 && Math.abs(value) < 1e-3;
+  const text = isTiny ? value.toExponential(1) : value.toLocaleString("en-US", { maximumSignificantDigits: 6 });
+  return text.replaceAll("-", "−");
 }
 
 function round(value) {

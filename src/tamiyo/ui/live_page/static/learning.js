@@ -6,9 +6,10 @@ import { count, digits, isNumber, percent, signed, some, UNKNOWN, word } from ".
 
 const PHASE_COLORS = ["#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#8c8c8c"];
 const MOST_ALARMS = 5;
+const [GAIN, RETURN] = ["gain over waiting", "return per episode"];
 const HINTS = {
-  "return per episode": "sum of rewards in an episode; rises as the controller learns",
-  "gain over waiting": "score of the grown networks less that of hosts that never grew",
+  [RETURN]: "sum of rewards in an episode; rises as the controller learns",
+  [GAIN]: "score of the grown networks less that of hosts that never grew",
   "score": "how good the grown networks are, less the rent for their size",
   "explained variance": "how well returns are foreseen: 1 is perfectly, 0 not at all",
   "divergence of the policy": "how far an update moved the controller",
@@ -20,7 +21,10 @@ export function showLearning(learning) {
   const heads = Object.entries(learning?.entropies ?? {});
   reveal("heads", heads.length > 0);
   if (learning === null) return;
-  show("curves", ...learning.curves.map((curve) => drawFigure({
+  // Where episodes are compared with hosts that never grew, nothing is left of their mean return.
+  const hasGain = learning.curves.some((curve) => curve.name === GAIN);
+  const curves = learning.curves.filter((curve) => !(hasGain && curve.name === RETURN));
+  show("curves", ...curves.map((curve) => drawFigure({
     title: curve.unit ? `${curve.name}, ${curve.unit}` : curve.name,
     hint: HINTS[curve.name],
     xName: "step",
