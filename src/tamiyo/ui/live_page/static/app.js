@@ -30,7 +30,7 @@ function showRun({ run, log, stages, state }) {
   document.title = `${writeShare(state)}${run} · Tamiyo`;
   say("run", run);
   say("headline", writeHeadline(state, log));
-  say("subline", writeSubline(state));
+  say("subline", writeSubline(state, run));
   say("pace", writePace(state));
   showProgress(state);
   const missing = listMissing(log);
@@ -50,8 +50,8 @@ function writeHeadline({ kind, title, is_finished: isFinished, is_interrupted: i
   return isFinished ? `${what}: finished` : isStopped ? `${what}: stopped early` : what;
 }
 
-function writeSubline({ kind, controller, seed, learning, environments }) {
-  if (kind === "nothing") return "It is shown here as soon as there is something to show.";
+function writeSubline({ kind, controller, seed, learning, environments }, run) {
+  if (kind === "nothing") return `${run} is shown here as soon as its event log says something.`;
   const facts = [`seed ${count(seed)}`];
   if (controller !== null) facts.unshift(`decided by the controller “${controller}”`);
   if (learning !== null) {

@@ -157,7 +157,7 @@ function makeDecisions(decisions) {
     return make("p", { class: "nothing" }, "nothing but waiting so far");
   }
   const hasChances = decisions.some((one) => one.probability !== null);
-  const names = ["epoch", "what", "why", ...(hasChances ? ["probability of op"] : [])];
+  const names = ["epoch", "what", "why", ...(hasChances ? ["chance"] : [])];
   const head = make("tr", {}, ...names.map((name) => make("th", { scope: "col" }, name)));
   const rows = decisions.toReversed().map((one) => {
     const why = one.refusal === null
