@@ -58,7 +58,7 @@ def test_slots_may_stand_apart_or_with_commas(words):
 
 # --- help and descriptions --------------------------------------------------------------------
 
-COMMANDS = ["grow", "compare", "evaluate", "describe", "calibrate", "query"]
+COMMANDS = ["grow", "compare", "evaluate", "describe", "calibrate", "query", "watch"]
 
 
 @pytest.mark.parametrize("words", [[], ["--help"], ["-h"]])

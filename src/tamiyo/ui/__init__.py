@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from tamiyo.ui.live_page.feed import StateFeed
-from tamiyo.ui.live_page.publishing import LogPublisher
-from tamiyo.ui.live_page.server import LivePageServer
-from tamiyo.ui.live_page.token import build_token, load_token
+from tamiyo.ui.dashboard import RunWatcher
+from tamiyo.ui.live_page import (
+    LivePageServer,
+    LogPublisher,
+    StateFeed,
+    build_token,
+    load_token,
+)
 from tamiyo.ui.metric import MetricView
 from tamiyo.ui.report.learning import LearningCurve, draw_learning_picture
 from tamiyo.ui.report.picture import draw_growth_picture
@@ -19,6 +23,7 @@ __all__ = [
     "LogPublisher",
     "MetricView",
     "ProgressSink",
+    "RunWatcher",
     "StateFeed",
     "TrainingSink",
     "build_token",
