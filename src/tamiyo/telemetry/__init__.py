@@ -11,6 +11,18 @@ from tamiyo.telemetry.explaining.explanation import (
     explain_decision,
 )
 from tamiyo.telemetry.following import DamagedLine, EventFollower
+from tamiyo.telemetry.live import (
+    LiveAlarm,
+    LiveCurve,
+    LiveDecision,
+    LiveEnvironment,
+    LiveEpisodeEnd,
+    LiveFold,
+    LiveLearning,
+    LiveRates,
+    LiveSlot,
+    LiveState,
+)
 from tamiyo.telemetry.reading import EventLog, read_events
 from tamiyo.telemetry.records import (
     DecisionRow,
@@ -46,6 +58,16 @@ __all__ = [
     "GerminationRow",
     "HeadChoice",
     "JsonlSink",
+    "LiveAlarm",
+    "LiveCurve",
+    "LiveDecision",
+    "LiveEnvironment",
+    "LiveEpisodeEnd",
+    "LiveFold",
+    "LiveLearning",
+    "LiveRates",
+    "LiveSlot",
+    "LiveState",
     "MemorySink",
     "PrunedRow",
     "QueryResult",

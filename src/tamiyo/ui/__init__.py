@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+from tamiyo.ui.dashboard import RunWatcher
 from tamiyo.ui.explaining.decisions import render_decisions
 from tamiyo.ui.explaining.explanation import render_explanation
+from tamiyo.ui.live_page import (
+    LivePageServer,
+    LogPublisher,
+    StateFeed,
+    build_token,
+    load_token,
+)
 from tamiyo.ui.metric import MetricView
 from tamiyo.ui.report.learning import LearningCurve, draw_learning_picture
 from tamiyo.ui.report.picture import draw_growth_picture
@@ -13,11 +21,17 @@ from tamiyo.ui.terminal.training import TrainingSink
 
 __all__ = [
     "LearningCurve",
+    "LivePageServer",
+    "LogPublisher",
     "MetricView",
     "ProgressSink",
+    "RunWatcher",
+    "StateFeed",
     "TrainingSink",
+    "build_token",
     "draw_growth_picture",
     "draw_learning_picture",
+    "load_token",
     "render_compare_table",
     "render_decisions",
     "render_explanation",

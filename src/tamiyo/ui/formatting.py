@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from tamiyo.contracts import PairedDifference
 
-__all__ = ["format_count", "format_difference", "format_growth", "format_like", "format_si"]
+__all__ = [
+    "format_count",
+    "format_difference",
+    "format_growth",
+    "format_like",
+    "format_points",
+    "format_si",
+]
 
 _LARGEST_WRITTEN_OUT = 100_000
 _PREFIXES = ("", "k", "M", "G", "T", "P", "E")
@@ -58,8 +65,16 @@ def format_difference(difference: PairedDifference, plus_minus: str) -> str:
         difference: What to write.
         plus_minus: The sign between a number and its error.
     """
-    error = difference.points_error
-    return f"{difference.points:+.1f} {plus_minus} {'?' if error is None else f'{error:.1f}'}"
+    return format_points(difference.points, difference.points_error, plus_minus)
+
+
+def format_points(points: float, error: float | None, plus_minus: str) -> str:
+    """Write points with their standard error, which may be unknown.
+
+    >>> format_points(2.31, None, "±")
+    '+2.3 ± ?'
+    """
+    return f"{points:+.1f} {plus_minus} {'?' if error is None else f'{error:.1f}'}"
 
 
 def format_like(value: float, size: float) -> str:

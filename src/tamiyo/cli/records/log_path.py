@@ -9,9 +9,18 @@ from tamiyo.contracts import ArtifactError
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["find_log"]
+__all__ = ["find_log", "locate_log"]
 
 _NAME: Final = "events.jsonl"
+
+
+def locate_log(run: Path) -> Path:
+    """Say where the event log of a run lies or will lie, there or not.
+
+    Args:
+        run: A run folder, or the log itself.
+    """
+    return run if run.is_file() or run.suffix == ".jsonl" else run / _NAME
 
 
 def find_log(run: Path) -> Path:
@@ -23,9 +32,7 @@ def find_log(run: Path) -> Path:
     Raises:
         ArtifactError: If there is no log.
     """
-    if run.is_file():
-        return run
-    log = run / _NAME
+    log = locate_log(run)
     if not log.is_file():
         message = (
             f"RUN must be a run folder with {_NAME} in it, or such a file, got {run}: "

@@ -7,7 +7,7 @@ from typing import Final
 
 from tamiyo.contracts import SeedStage, SlotReport
 
-__all__ = ["CELL_LETTERS", "SlotCell", "describe_slot"]
+__all__ = ["CELL_LETTERS", "SlotCell", "describe_slot", "name_stage"]
 
 _WORDS: Final = {
     SeedStage.GERMINATED: ("GERM", "G", "cyan"),
@@ -38,6 +38,14 @@ class SlotCell:
     short: str
     letter: str
     style: str
+
+
+def name_stage(stage: SeedStage | None) -> tuple[str, str]:
+    """Return the word for what a slot holds, and its color for rich."""
+    if stage is None:
+        return "-", "dim"
+    word, _, style = _WORDS.get(stage, _CLOSED)
+    return word, style
 
 
 def describe_slot(slot: SlotReport) -> SlotCell:

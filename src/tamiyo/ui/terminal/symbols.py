@@ -13,17 +13,41 @@ __all__ = ["Symbols", "choose_symbols"]
 
 @dataclass(frozen=True, kw_only=True)
 class Symbols:
-    """One set of signs; each is one character wide but ``plus_minus`` in ASCII."""
+    """One set of signs; each is one character wide but ``plus_minus`` in ASCII.
+
+    ``heights`` are eight signs from low to high, ``filled`` and ``unfilled`` the parts of a bar.
+    """
 
     up: str
     down: str
     level: str
     plus_minus: str
     arrow: str
+    heights: str
+    filled: str
+    unfilled: str
 
 
-_UNICODE = Symbols(up="▲", down="▼", level="·", plus_minus="±", arrow="→")
-_ASCII = Symbols(up="+", down="-", level=" ", plus_minus="+-", arrow=">")
+_UNICODE = Symbols(
+    up="▲",
+    down="▼",
+    level="·",
+    plus_minus="±",
+    arrow="→",
+    heights="▁▂▃▄▅▆▇█",
+    filled="█",
+    unfilled="░",
+)
+_ASCII = Symbols(
+    up="+",
+    down="-",
+    level=" ",
+    plus_minus="+-",
+    arrow=">",
+    heights="_.,-~=*#",
+    filled="#",
+    unfilled="-",
+)
 
 
 def choose_symbols(console: Console) -> Symbols:

@@ -3,13 +3,16 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from rich.console import Console
 
 from tamiyo.contracts import ACCURACY, EpochCompleted, MetricScale
 from tamiyo.ui.terminal.rows import choose_layout
-from tamiyo.ui.terminal.symbols import Symbols
+from tamiyo.ui.terminal.symbols import choose_symbols
 from tests.support.events import BITS, build_run
 
-SYMBOLS = Symbols(up="^", down="v", level="=", plus_minus="+-", arrow=">")
+SYMBOLS = replace(
+    choose_symbols(Console()), up="^", down="v", level="=", plus_minus="+-", arrow=">"
+)
 START = build_run()[0]
 EPOCHS = {e.measured.epoch: e for e in build_run() if isinstance(e, EpochCompleted)}
 

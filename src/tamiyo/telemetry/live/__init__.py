@@ -1,0 +1,29 @@
+"""What there is to see of a run while it goes on, made from its events alone."""
+
+from __future__ import annotations
+
+from tamiyo.telemetry.live.fold import LiveFold
+from tamiyo.telemetry.live.state import (
+    LiveAlarm,
+    LiveCurve,
+    LiveDecision,
+    LiveEnvironment,
+    LiveEpisodeEnd,
+    LiveLearning,
+    LiveRates,
+    LiveSlot,
+    LiveState,
+)
+
+__all__ = [
+    "LiveAlarm",
+    "LiveCurve",
+    "LiveDecision",
+    "LiveEnvironment",
+    "LiveEpisodeEnd",
+    "LiveFold",
+    "LiveLearning",
+    "LiveRates",
+    "LiveSlot",
+    "LiveState",
+]
