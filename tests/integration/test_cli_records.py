@@ -71,6 +71,13 @@ def test_query_gives_rows_as_objects(capsys, run_folder):
     }
 
 
+def test_answers_that_json_cannot_hold_are_texts(capsys, run_folder):
+    sql = "SELECT 9e999 AS a, -9e999 AS b, x'0aff' AS c, NULL AS d"
+    out = call(capsys, "query", run_folder, sql, "--json")[1]
+    (row,) = json.loads(out, parse_constant=pytest.fail)["rows"]
+    assert row == {"a": "Infinity", "b": "-Infinity", "c": "0aff", "d": None}
+
+
 def test_query_says_how_many_rows_it_does_not_show(capsys, run_folder):
     sql = "SELECT epoch FROM EpochCompleted"
     out = call(capsys, "query", run_folder, sql, "--rows", "3")[1]
@@ -192,6 +199,20 @@ def test_explain_tells_a_decision_of_an_episode_with_what_the_fields_mean(capsys
     assert told["fate"]["event"] == "SeedPruned"
     assert told["followed"][0]["event"] == "SeedGerminated"
     assert [after["reward"] for after in told["after"]] == [0.25] * 5
+
+
+def test_a_decision_after_training_diverged_is_explained(capsys, tmp_path, run_folder):
+    log = tmp_path / "events.jsonl"
+    lines = (run_folder / "events.jsonl").read_text(encoding="utf-8").splitlines()
+    for number, line in enumerate(lines):
+        event = json.loads(line)
+        if event["event"] == "EpochCompleted" and event["measured"]["epoch"] == 8:
+            event["measured"]["control_loss"] = "NaN"
+            lines[number] = json.dumps(event)
+    log.write_text("\n".join(lines), encoding="utf-8")
+    code, out, _ = call(capsys, "explain", tmp_path, "--epoch", "9", "--json")
+    assert code == 0
+    assert json.loads(out, parse_constant=pytest.fail)["measured"]["control_loss"] == "NaN"
 
 
 def test_explain_lists_what_it_can_explain(capsys, run_folder):
