@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
@@ -84,6 +85,8 @@ def run(words: Sequence[str]) -> int:
         print("\n".join(_describe(result)))
         if arguments.out is not None:
             print(f"network     {arguments.out}")
+    if result.gaps:
+        print(f"tamiyo: {result.gaps}", file=sys.stderr)
     return 0 if result.is_equal else 1
 
 
