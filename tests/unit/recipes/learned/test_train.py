@@ -148,7 +148,7 @@ def test_an_event_that_could_not_be_logged_does_not_end_the_run_for_good(tmp_pat
 
     def fail(log, event):
         if isinstance(event, UpdateCompleted) and event.report.update == 3:
-            raise OSError(errno.ENOSPC, "No space left")
+            raise ArtifactError("full") from OSError(errno.ENOSPC, "No space left")
         write(log, event)
 
     with monkeypatch.context() as patched:
