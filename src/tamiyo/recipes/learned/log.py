@@ -11,6 +11,7 @@ from tamiyo.contracts import (
     EVENT_SCHEMA,
     ArtifactError,
     CheckpointWritten,
+    EventsDropped,
     PhasesTimed,
     TrainingFinished,
     TrainingStarted,
@@ -27,7 +28,13 @@ if TYPE_CHECKING:
 
 __all__ = ["TrainingLog", "cut_log"]
 
-_ONCE: Final = (TrainingStarted, CheckpointWritten, PhasesTimed, TrainingFinished)
+_ONCE: Final = (
+    TrainingStarted,
+    CheckpointWritten,
+    PhasesTimed,
+    EventsDropped,
+    TrainingFinished,
+)
 """Events of the process that trains; all others happen again when a training is repeated."""
 
 _ONCE_NAMES: Final = frozenset(kind.__name__ for kind in _ONCE)
