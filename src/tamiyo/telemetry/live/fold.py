@@ -207,8 +207,10 @@ class _Training:
         self.steps, self._updates = report["steps"], report["update"]
         rollout = report["rollout"]
         told = rollout.get("environment", {})
-        self._add("return per episode", "", rollout["episode_return"])
-        self._add("gain over waiting", "points", told.get(GAIN_METRIC))
+        if GAIN_METRIC in told:  # the baseline of a group leaves nothing of a mean return
+            self._add("gain over waiting", "points", told[GAIN_METRIC])
+        else:
+            self._add("return per episode", "", rollout["episode_return"])
         self._add("score", "points", told.get(_SCORE_METRIC))
         self._add("explained variance", "", report["value"]["explained_variance"])
         self._add("divergence of the policy", "", report["policy"]["kl"])

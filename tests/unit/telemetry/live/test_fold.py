@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from tamiyo.contracts import (
+    GAIN_METRIC,
     AlarmKind,
     AlarmRaised,
     ArtifactError,
@@ -113,3 +114,14 @@ def test_an_event_nobody_knows_is_passed_over():
     found = LiveFold()
     found.take({"event": "SomethingNew", "schema": 3})
     assert found.freeze().events == 1
+
+
+def test_a_training_on_hosts_is_followed_by_what_it_gains_over_waiting():
+    update = pick(UpdateCompleted)
+    rollout = replace(update.report.rollout, environment={GAIN_METRIC: 1.25})
+    told = replace(update, report=replace(update.report, rollout=rollout))
+    state = fold([pick(TrainingStarted), told])
+    assert state.learning is not None
+    names = {curve.name: curve.values for curve in state.learning.curves}
+    assert names["gain over waiting"] == (1.25,)
+    assert "return per episode" not in names
