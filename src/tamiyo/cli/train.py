@@ -63,6 +63,7 @@ class TrainArguments:
         large: Use the large network, 512 features in trunk and memory.
         resume: Folder of a training that was stopped, to go on with; every other setting is read
             from it.
+        log: Programs that are told of the training as well: tensorboard, wandb.
         json: Print one JSON object and nothing else.
     """
 
@@ -74,6 +75,7 @@ class TrainArguments:
     reward: Annotated[RewardPreset | None, EnumChoicesFromValues] = None
     large: bool = False
     resume: Path | None = None
+    log: tuple[str, ...] = ()
     json: bool = False
 
 
@@ -91,11 +93,11 @@ def run(words: Sequence[str]) -> None:
     console = Console(quiet=arguments.json)
     with StopRequest() as stop, TrainingSink(console) as shown:
         if arguments.resume is not None:
-            if replace(arguments, workers=None, json=False) != TrainArguments(
+            if replace(arguments, workers=None, json=False, log=()) != TrainArguments(
                 resume=arguments.resume
             ):
                 message = (
-                    "--resume must stand alone (but for --workers and --json), "
+                    "--resume must stand alone (but for --workers, --log and --json), "
                     "got other settings with it"
                 )
                 raise ConfigError(message)
@@ -104,6 +106,7 @@ def run(words: Sequence[str]) -> None:
                 arguments.resume,
                 workers=workers,
                 sink=shown,
+                exports=arguments.log,
                 should_stop=stop,
                 on_step=shown.show_steps,
             )
@@ -116,6 +119,7 @@ def run(words: Sequence[str]) -> None:
                 overwrite=arguments.overwrite,
                 workers=workers,
                 sink=shown,
+                exports=arguments.log,
                 should_stop=stop,
                 on_step=shown.show_steps,
             )

@@ -85,7 +85,7 @@ class EventFollower:
         for line in lines:
             self._number += 1
             if not (self._has_told_tail and not line):
-                events += self._take(line)
+                events += self._take(line, _parse(line))
             self._has_told_tail = False
         events += self._take_tail()
         return events
@@ -119,26 +119,31 @@ class EventFollower:
 
     def _take_tail(self) -> list[dict[str, Any]]:
         """Take what follows the last line break, if it is a whole event: no part of one is."""
-        if not self._tail or not _is_whole(self._tail):
+        event = _parse(self._tail)
+        if event is None:
             self.is_torn = bool(self._tail) and not self.has_more
             return []
         self.is_torn = False
         self._number += 1
-        events = self._take(self._tail)
+        events = self._take(self._tail, event)
         # Its line break, which may follow, is the end of no further line.
         self._number -= 1
         self._tail, self._has_told_tail = b"", True
         return events
 
-    def _take(self, line: bytes) -> list[dict[str, Any]]:
-        event = json.loads(line) if _is_whole(line) else {}
+    def _take(self, line: bytes, event: dict[str, Any] | None) -> list[dict[str, Any]]:
+        """Return the event of a line, or count the line as damaged.
+
+        Raises:
+            ArtifactError: If it is of another schema.
+        """
         if event and event.get("schema") != EVENT_SCHEMA:
             message = (
                 f"{self.path} line {self._number}: schema must be {EVENT_SCHEMA}, "
                 f"got {event.get('schema')!r}"
             )
             raise ArtifactError(message)
-        if isinstance(event.get("event"), str):
+        if event and isinstance(event.get("event"), str):
             return [event]
         self.damaged_count += 1
         if len(self.damaged_lines) < _KEPT_DAMAGES:
@@ -148,9 +153,10 @@ class EventFollower:
         return []
 
 
-def _is_whole(line: bytes) -> bool:
-    """Say whether a line is a complete JSON object; no proper prefix of one is."""
+def _parse(line: bytes) -> dict[str, Any] | None:
+    """Return the JSON object that a line is, or ``None``; no proper prefix of one is one."""
     try:
-        return isinstance(json.loads(line), dict)
+        event = json.loads(line)
     except _DEEPEST:
-        return False
+        return None
+    return event if isinstance(event, dict) else None
