@@ -132,7 +132,11 @@ class EventFollower:
         return events
 
     def _take(self, line: bytes, event: dict[str, Any] | None) -> list[dict[str, Any]]:
-        """Give what a line holds as an event, or count it as damaged."""
+        """Give what a line holds as an event, or count it as damaged.
+
+        Raises:
+            ArtifactError: If it is an event of another schema.
+        """
         if event and event.get("schema") != EVENT_SCHEMA:
             message = (
                 f"{self.path} line {self._number}: schema must be {EVENT_SCHEMA}, "
