@@ -5,7 +5,7 @@ import { fixed, isNumber, UNKNOWN } from "./numbers.js";
 
 const WIDTH = 320;
 const HEIGHT = 132;
-const EDGE = { left: 44, right: 8, top: 8, bottom: 20 };
+const EDGE = { left: 54, right: 8, top: 8, bottom: 20 };
 
 /**
  * Draw a figure with one or several curves over a common axis.
@@ -23,6 +23,9 @@ export function drawFigure({ title, hint, xName, curves, write = fixed, mark = s
   if (hint) caption.append(make("span", { class: "hint" }, hint));
   if (all.length === 0) {
     return make("figure", {}, caption, make("p", { class: "nothing" }, "nothing measured yet"));
+  }
+  if (known.every((curve) => curve.points.length < 2)) {
+    return make("figure", {}, caption, make("p", { class: "nothing" }, "a curve from the next value on"));
   }
   const scale = findScale(all, range);
   const label = known.map((curve) => describe(curve, title, xName, write)).join("; ");
