@@ -1,7 +1,7 @@
 """Draw the page that ``tamiyo serve`` shows of a run as a picture for the documentation.
 
-Usage: ``PYTHONPATH=. python tools/draw_live_page.py RUN OUT.png [--events N] [--width N] [--dark]``,
-with Chromium on the path.
+Usage: ``PYTHONPATH=. python tools/draw_live_page.py RUN OUT.png [--events N]
+[--width N] [--dark]`` with Chromium on the path.
 """
 
 from __future__ import annotations

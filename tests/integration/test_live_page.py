@@ -9,7 +9,13 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tamiyo.contracts import AlarmRaised, EpisodeStarted, EpochCompleted, RunStarted
+from tamiyo.contracts import (
+    AlarmRaised,
+    EpisodeStarted,
+    EpochCompleted,
+    RunStarted,
+    UpdateCompleted,
+)
 from tamiyo.telemetry import JsonlSink
 from tamiyo.ui import LivePageServer, LogPublisher, StateFeed
 from tests.support.browser import Browser, needs_browser
@@ -49,13 +55,15 @@ def write(log, events):
 
 
 def build_training():
-    """One of each event but of a run, and a second environment in its third epoch."""
+    """One of each event but of a run, a second environment in its third epoch, two updates."""
     events = [one for one in build_one_of_each() if not isinstance(one, RunStarted)]
     start = next(one for one in events if isinstance(one, EpisodeStarted))
     epochs = [one for one in build_run(epochs=3) if isinstance(one, EpochCompleted)]
     second = [replace(start, environment=1, episode=7, host=replace(start.host, environment=1))]
     second += [replace(one, environment=1, host=replace(one.host, environment=1)) for one in epochs]
-    return events + second
+    update = next(one for one in events if isinstance(one, UpdateCompleted))
+    later = replace(update.report, update=2, steps=2 * update.report.steps)
+    return [*events, *second, UpdateCompleted(report=later)]
 
 
 @pytest.fixture(scope="module")
