@@ -29,9 +29,9 @@ FOCUSED = "document.activeElement.id || document.activeElement.tagName"
 
 
 @contextmanager
-def serving(log, *, port=0, token=TOKEN):
+def serving(log, *, port=0, token=TOKEN, beat_seconds=5.0):
     feed = StateFeed()
-    server = LivePageServer(feed, port=port, token=token)
+    server = LivePageServer(feed, port=port, token=token, beat_seconds=beat_seconds)
     threads = [
         Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True),
         Thread(target=LogPublisher(log, feed).follow, daemon=True),
@@ -288,4 +288,36 @@ def test_the_page_says_what_of_a_log_is_missing(browser, tmp_path):
         told = browser.text("#missing")
         assert "1 line of the log could not be read and is left out (line " in told
         assert "The log's last line is not whole" in told
+        browser.open("about:blank")
+
+
+def test_a_state_that_cannot_be_shown_is_not_passed_over(browser, tmp_path):
+    with serving(tmp_path / "events.jsonl") as server:
+        browser.open(server.address)
+        browser.wait_for(CONNECTED)
+        server.feed.publish('{"run": "a run", "log": {}, "state": null}')
+        browser.wait_for("document.getElementById('missing').hidden === false")
+        assert "What is new could not be shown" in browser.text("#missing")
+        browser.open("about:blank")
+
+
+def test_a_page_that_nobody_looks_at_gives_its_connection_up(browser, tmp_path):
+    def hide(is_hidden):
+        value = "true" if is_hidden else "false"
+        browser.evaluate(
+            f"Object.defineProperty(document, 'hidden', {{value: {value}, configurable: true}});"
+            "document.dispatchEvent(new Event('visibilitychange'))"
+        )
+
+    with serving(tmp_path / "events.jsonl", beat_seconds=0.05) as server:
+        free = server.viewers._value
+        browser.open(server.address)
+        browser.wait_for(CONNECTED)
+        assert server.viewers._value == free - 1
+        hide(True)
+        browser.wait_for("new Promise((done) => setTimeout(() => done(true), 500))")
+        assert server.viewers._value == free
+        hide(False)
+        browser.wait_for("new Promise((done) => setTimeout(() => done(true), 500))")
+        assert server.viewers._value == free - 1
         browser.open("about:blank")

@@ -17,7 +17,14 @@ let newest = null;
 follow(
   (content) => {
     newest = content;
-    showRun(content);
+    try {
+      showRun(content);
+    } catch (error) {
+      // Better no news than old ones that look new.
+      reveal("missing", true);
+      say("missing", `What is new could not be shown: ${error.message}`);
+      throw error;
+    }
   },
   (status) => {
     say("connection", STATUS[status]);
