@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from threading import Thread
@@ -134,6 +135,9 @@ def test_the_page_follows_what_is_written(open_page, tmp_path):
     write(tmp_path / "events.jsonl", events[cut:])
     page.wait_for("document.getElementById('pace').textContent.startsWith('40 of 60')")
     assert "went back 1 time" in page.text("#environment-line")
+    assert re.search(
+        r"40 of 60 epochs · [\d.]+ epochs per second · about .* left", page.text("#pace")
+    )
     assert page.errors == []
 
 

@@ -3,10 +3,10 @@
 import { make, reveal, say, show } from "./dom.js";
 import { showAlarms, showLearning, showTime } from "./learning.js";
 import { showNetworks, writeAccuracy, writeGrowth } from "./networks.js";
-import { count, duration, fixed, isNumber, signed, some, UNKNOWN } from "./numbers.js";
+import { count, fixed, signed, some, UNKNOWN } from "./numbers.js";
+import { noteProgress, writePace } from "./pace.js";
 import { follow } from "./stream.js";
 
-const QUIET_SECONDS = 120;
 const STATUS = {
   connected: "connected",
   lost: "not connected: trying again",
@@ -18,6 +18,7 @@ follow(
   (content) => {
     newest = content;
     try {
+      noteProgress(content.state);
       showRun(content);
     } catch (error) {
       // Better no news than old ones that look new.
@@ -66,23 +67,6 @@ function writeSubline({ kind, controller, seed, learning, environments }, run) {
     facts.push(some(learning.updates, "update"));
     const saved = learning.checkpoint_steps;
     facts.push(saved === null ? "no checkpoint yet" : `last checkpoint at step ${count(saved)}`);
-  }
-  return facts.join(" · ");
-}
-
-function writePace(state) {
-  if (state.kind === "nothing") return "";
-  const facts = [`${count(state.done)} of ${state.total === null ? UNKNOWN : count(state.total)} ${state.unit}`];
-  if (isNumber(state.rates?.steps_per_second)) {
-    facts.push(`${fixed(state.rates.steps_per_second, 1)} steps per second`);
-  }
-  const isOver = state.is_finished || state.is_interrupted;
-  if (!isOver && isNumber(state.rates?.seconds_left)) {
-    facts.push(`about ${duration(state.rates.seconds_left)} left`);
-  }
-  const age = (Date.now() - Date.parse(state.last_time)) / 1000;
-  if (!isOver && age > QUIET_SECONDS) {
-    facts.push(`nothing was written for ${duration(age)}: it may have been stopped`);
   }
   return facts.join(" · ");
 }
