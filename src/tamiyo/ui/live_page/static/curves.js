@@ -38,6 +38,21 @@ export function drawFigure({ title, hint, xName, curves, write = fixed, mark = s
   return make("figure", {}, caption, picture);
 }
 
+/** Draw a curve of shares the size of a word; what it ends with must be said beside it. */
+export function drawSparkline(points) {
+  const known = points.filter(isDrawable);
+  const [first, last] = [known[0], known.at(-1)];
+  const place = ([x, y]) =>
+    `${round(2 + (96 * (x - first[0])) / (last[0] - first[0]))},${round(18 - 16 * Math.min(1, Math.max(0, y)))}`;
+  return draw(
+    "svg",
+    { class: "spark", viewBox: "0 0 100 20", preserveAspectRatio: "none", "aria-hidden": "true" },
+    draw("line", { class: "grid", x1: 0, x2: 100, y1: 2, y2: 2 }),
+    draw("line", { class: "grid", x1: 0, x2: 100, y1: 18, y2: 18 }),
+    draw("polyline", { class: "line-0", points: known.map(place).join(" ") }),
+  );
+}
+
 function isDrawable([x, y]) {
   return isNumber(x) && isNumber(y);
 }
