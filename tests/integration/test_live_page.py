@@ -20,11 +20,12 @@ from tamiyo.contracts import (
 from tamiyo.telemetry import JsonlSink
 from tamiyo.ui import LivePageServer, LogPublisher, StateFeed
 from tests.support.browser import Browser, needs_browser
+from tests.support.browsing import TOKEN
+from tests.support.browsing import serving as serving_states
 from tests.support.events import build_one_of_each, build_run
 
 pytestmark = needs_browser
 
-TOKEN = "a-token-of-the-tests"
 CONNECTED = "document.getElementById('connection').textContent === 'connected'"
 FOCUSED = "document.activeElement.id || document.activeElement.tagName"
 
@@ -295,8 +296,8 @@ def test_the_page_says_what_of_a_log_is_missing(browser, tmp_path):
         browser.open("about:blank")
 
 
-def test_a_state_that_cannot_be_shown_is_not_passed_over(browser, tmp_path):
-    with serving(tmp_path / "events.jsonl") as server:
+def test_a_state_that_cannot_be_shown_is_not_passed_over(browser):
+    with serving_states() as server:
         browser.open(server.address)
         browser.wait_for(CONNECTED)
         server.feed.publish('{"run": "a run", "log": {}, "state": null}')
