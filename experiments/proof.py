@@ -51,7 +51,7 @@ ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "docs" / "results" / "proof"
 RUNS = ROOT / "runs" / "proof"
 TRAININGS = 3
-SCHOOL_STEPS = 1_500_000
+SCHOOL_STEPS = 3_000_000
 ROUNDS = 16
 TRIES = 64
 """Candidates of a search: 1,344 episodes with all rounds of halving."""
@@ -147,13 +147,19 @@ def build_training(seed: int, *, start: Path) -> TrainConfig:
 
 
 def _run(config: TrainConfig, folder: Path) -> float:
-    """Train, or go on with what was stopped; returns CPU-seconds of the last go."""
+    """Train, or go on with what was stopped; returns CPU-seconds of all goes together."""
+    spent = folder / "cpu_seconds"
+    before = float(spent.read_text()) if spent.exists() else 0.0
     begun = time.process_time()
-    if (folder / "checkpoint.safetensors").exists():
-        resume_training(folder, sink=NullSink())
-    else:
-        train_controller(config, folder, overwrite=True, sink=NullSink())
-    return time.process_time() - begun
+    try:
+        if (folder / "checkpoint.safetensors").exists():
+            resume_training(folder, sink=NullSink())
+        else:
+            train_controller(config, folder, overwrite=True, sink=NullSink())
+    finally:
+        if folder.is_dir():
+            spent.write_text(str(before + time.process_time() - begun))
+    return float(spent.read_text())
 
 
 def _search(name: str) -> str:

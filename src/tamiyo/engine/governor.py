@@ -6,7 +6,7 @@ import math
 from collections import deque
 from dataclasses import dataclass
 from itertools import chain
-from statistics import fmean, stdev
+from statistics import fmean
 from typing import TYPE_CHECKING
 
 import torch
@@ -75,7 +75,9 @@ class Governor:
         config = self._config
         if len(self._healthy) < config.min_epochs:
             return self._initial_loss * config.spike_factor
-        mean, deviation = fmean(self._healthy), stdev(self._healthy)
+        mean = fmean(self._healthy)
+        squares = math.fsum((loss - mean) ** 2 for loss in self._healthy)
+        deviation = math.sqrt(squares / (len(self._healthy) - 1))
         return max(
             mean + config.spike_deviations * deviation,
             mean * config.spike_factor,

@@ -47,6 +47,7 @@ from tamiyo.tasks.objectives import (
     Objective,
     Units,
     build_objective,
+    compute_cross_entropies,
     count_samples,
 )
 from tamiyo.tasks.registry import Task, get_task, list_tasks
@@ -98,6 +99,7 @@ __all__ = [
     "build_objective",
     "calibrate_task",
     "check_widths",
+    "compute_cross_entropies",
     "count_batches",
     "count_samples",
     "draw_canvases",

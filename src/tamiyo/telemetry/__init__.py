@@ -2,6 +2,15 @@
 
 from __future__ import annotations
 
+from tamiyo.telemetry.explaining.course import Course, find_course, find_host_events
+from tamiyo.telemetry.explaining.explanation import (
+    EpochAfter,
+    Explanation,
+    HeadChoice,
+    SlotOptions,
+    explain_decision,
+)
+from tamiyo.telemetry.exporting import EXPORTS, ClosableSink, Exports, QueuedSink
 from tamiyo.telemetry.following import DamagedLine, EventFollower
 from tamiyo.telemetry.live import (
     LiveAlarm,
@@ -28,21 +37,30 @@ from tamiyo.telemetry.records import (
     SlotSpan,
     TwinOutcome,
 )
+from tamiyo.telemetry.scanning import EventScan
 from tamiyo.telemetry.sinks import FanOutSink, JsonlSink, MemorySink
 from tamiyo.telemetry.summary import summarize_run
 from tamiyo.telemetry.tables.database import EventDatabase, QueryResult, TableContent
 from tamiyo.telemetry.training import TrainingSummary, summarize_training
 
 __all__ = [
+    "EXPORTS",
+    "ClosableSink",
+    "Course",
     "DamagedLine",
     "DecisionRow",
+    "EpochAfter",
     "EpochPoint",
     "EventDatabase",
     "EventFollower",
     "EventLog",
+    "EventScan",
+    "Explanation",
+    "Exports",
     "FanOutSink",
     "FossilRow",
     "GerminationRow",
+    "HeadChoice",
     "JsonlSink",
     "LiveAlarm",
     "LiveCurve",
@@ -57,13 +75,18 @@ __all__ = [
     "MemorySink",
     "PrunedRow",
     "QueryResult",
+    "QueuedSink",
     "RollbackRow",
     "RunOutcome",
     "RunSummary",
+    "SlotOptions",
     "SlotSpan",
     "TableContent",
     "TrainingSummary",
     "TwinOutcome",
+    "explain_decision",
+    "find_course",
+    "find_host_events",
     "read_events",
     "summarize_run",
     "summarize_training",

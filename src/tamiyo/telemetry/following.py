@@ -16,7 +16,7 @@ __all__ = ["DamagedLine", "EventFollower"]
 _PORTION_BYTES: Final = 1 << 20
 _SHOWN_CHARACTERS: Final = 80
 _KEPT_DAMAGES: Final = 100
-_DEEPEST: Final = (ValueError, RecursionError)
+_UNREADABLE: Final = (ValueError, RecursionError)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,7 +85,7 @@ class EventFollower:
         for line in lines:
             self._number += 1
             if not (self._has_told_tail and not line):
-                events += self._take(line)
+                events += self._take(line, _parse(line))
             self._has_told_tail = False
         events += self._take_tail()
         return events
@@ -119,26 +119,31 @@ class EventFollower:
 
     def _take_tail(self) -> list[dict[str, Any]]:
         """Take what follows the last line break, if it is a whole event: no part of one is."""
-        if not self._tail or not _is_whole(self._tail):
+        found = _parse(self._tail) if self._tail else None
+        if found is None:
             self.is_torn = bool(self._tail) and not self.has_more
             return []
         self.is_torn = False
         self._number += 1
-        events = self._take(self._tail)
+        events = self._take(self._tail, found)
         # Its line break, which may follow, is the end of no further line.
         self._number -= 1
         self._tail, self._has_told_tail = b"", True
         return events
 
-    def _take(self, line: bytes) -> list[dict[str, Any]]:
-        event = json.loads(line) if _is_whole(line) else {}
+    def _take(self, line: bytes, event: dict[str, Any] | None) -> list[dict[str, Any]]:
+        """Give what a line holds as an event, or count it as damaged.
+
+        Raises:
+            ArtifactError: If it is an event of another schema.
+        """
         if event and event.get("schema") != EVENT_SCHEMA:
             message = (
                 f"{self.path} line {self._number}: schema must be {EVENT_SCHEMA}, "
                 f"got {event.get('schema')!r}"
             )
             raise ArtifactError(message)
-        if isinstance(event.get("event"), str):
+        if event and isinstance(event.get("event"), str):
             return [event]
         self.damaged_count += 1
         if len(self.damaged_lines) < _KEPT_DAMAGES:
@@ -148,9 +153,10 @@ class EventFollower:
         return []
 
 
-def _is_whole(line: bytes) -> bool:
-    """Say whether a line is a complete JSON object; no proper prefix of one is."""
+def _parse(line: bytes) -> dict[str, Any] | None:
+    """Return a line's JSON object; ``None`` if it is none, as every proper prefix of one."""
     try:
-        return isinstance(json.loads(line), dict)
-    except _DEEPEST:
-        return False
+        found = json.loads(line)
+    except _UNREADABLE:
+        return None
+    return found if isinstance(found, dict) else None

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from tamiyo.ui.dashboard import RunWatcher
+from tamiyo.ui.explaining.decisions import render_decisions
+from tamiyo.ui.explaining.explanation import render_explanation
 from tamiyo.ui.live_page import (
     LivePageServer,
     LogPublisher,
@@ -31,5 +33,7 @@ __all__ = [
     "draw_learning_picture",
     "load_token",
     "render_compare_table",
+    "render_decisions",
+    "render_explanation",
     "render_result_table",
 ]

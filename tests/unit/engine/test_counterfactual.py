@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
-from torch.nn import functional as F
 
 from tamiyo.contracts import (
     ACCURACY,
@@ -26,7 +25,7 @@ from tamiyo.engine import (
     validate,
 )
 from tamiyo.model import attach
-from tamiyo.tasks import CLASSIFICATION, Split, Units
+from tamiyo.tasks import CLASSIFICATION, Split, Units, compute_cross_entropies
 from tests.support.tasks import (
     EAGER,
     SLOTS,
@@ -71,7 +70,7 @@ def evaluate_without(model, off):
         model.slots[slot_id].seed = seed
     return SplitResult(
         values=units((outputs.argmax(dim=1) == CONTROL.targets).double()),
-        losses=units(F.cross_entropy(outputs, CONTROL.targets, reduction="none").double()),
+        losses=units(compute_cross_entropies(outputs, CONTROL.targets).double()),
         scale=ACCURACY,
     )
 

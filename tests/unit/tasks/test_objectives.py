@@ -11,9 +11,11 @@ from tamiyo.contracts import ACCURACY, ConfigError, ShapeError
 from tamiyo.tasks import (
     BITS_PER_BYTE,
     CLASSIFICATION,
+    IGNORED_CLASS,
     NEXT_BYTE,
     Units,
     build_objective,
+    compute_cross_entropies,
     count_samples,
 )
 
@@ -187,3 +189,32 @@ def test_what_is_no_function_is_refused(name, given):
 )
 def test_samples_are_those_of_the_first_tensor(batch, count):
     assert count_samples(batch) == count
+
+
+@pytest.mark.parametrize("is_far", [False, True])
+def test_cross_entropies_are_those_of_pytorch_with_their_gradients(is_far):
+    generator = torch.Generator().manual_seed(3)
+    outputs = torch.randn(17, 10, generator=generator) * (80.0 if is_far else 1.0)
+    targets = torch.randint(10, (17,), generator=generator)
+    targets[4] = IGNORED_CLASS
+    ours, theirs = (outputs.clone().requires_grad_() for _ in range(2))
+    found = compute_cross_entropies(ours, targets)
+    expected = F.cross_entropy(theirs, targets, reduction="none")
+    torch.testing.assert_close(found, expected, rtol=1e-6, atol=1e-6)
+    found.sum().backward()
+    expected.sum().backward()
+    torch.testing.assert_close(ours.grad, theirs.grad, rtol=1e-6, atol=1e-6)
+
+
+def test_the_cross_entropy_of_a_sample_does_not_depend_on_its_place():
+    outputs = torch.randn(1_000, 10, generator=torch.Generator().manual_seed(4))
+    targets = torch.arange(1_000) % 10
+    whole = compute_cross_entropies(outputs, targets)
+    for begin in range(0, 40, 3):
+        part = slice(begin, begin + 69)
+        assert torch.equal(compute_cross_entropies(outputs[part], targets[part]), whole[part])
+
+
+def test_cross_entropies_of_infinite_outputs_are_not_finite():
+    outputs = torch.tensor([[float("inf"), 0.0], [0.0, float("nan")]])
+    assert not compute_cross_entropies(outputs, torch.tensor([0, 1])).isfinite().any()

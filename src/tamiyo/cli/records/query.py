@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from tyro.conf import Positional, arg
 
 from tamiyo.cli.flags import read_flags
 from tamiyo.cli.records.log_path import find_log
+from tamiyo.cli.records.printing import print_json
 from tamiyo.contracts import check_at_least
 from tamiyo.telemetry import EventDatabase
 
@@ -40,6 +40,8 @@ _EXAMPLES: Final = """\
   tamiyo query RUN "SELECT epoch, json_extract(evidence_probabilities, '$.OP.WAIT') AS wait
                     FROM DecisionMade"
       how probable it was to wait
+  tamiyo query RUN "SELECT episode, sum(reward), sum(compute_rent) FROM rewards GROUP BY episode"
+      what the episodes of a training were paid
   tamiyo query RUN "SELECT event, count(*) AS events FROM events GROUP BY event" --json
       for a script
 
@@ -87,11 +89,11 @@ def run(words: Sequence[str]) -> None:
     result = database.query(arguments.sql)
     if arguments.json:
         rows = [dict(zip(result.columns, row, strict=True)) for row in result.rows]
-        print(json.dumps({"rows": rows, "is_torn": result.is_torn}))
+        print_json({"rows": rows, "gaps": result.gaps})
     else:
         _show(result, arguments.rows)
-    if result.is_torn:
-        print("tamiyo: the log's last event is torn and left out", file=sys.stderr)
+    if result.gaps:
+        print(f"tamiyo: {result.gaps}", file=sys.stderr)
 
 
 def _list_tables(tables: Sequence[TableContent], *, as_json: bool) -> None:
@@ -104,7 +106,7 @@ def _list_tables(tables: Sequence[TableContent], *, as_json: bool) -> None:
             }
             for table in tables
         ]
-        print(json.dumps({"tables": listed}))
+        print_json({"tables": listed})
         return
     console = Console(soft_wrap=True, highlight=False)
     for table in tables:

@@ -9,7 +9,13 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from tamiyo.engine.counterfactual import SplitResult
-from tamiyo.tasks import CLASSIFICATION, IGNORED_CLASS, NEXT_BYTE, Units
+from tamiyo.tasks import (
+    CLASSIFICATION,
+    IGNORED_CLASS,
+    NEXT_BYTE,
+    Units,
+    compute_cross_entropies,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -116,12 +122,8 @@ def _next_byte_losses(outputs: Tensor, targets: Tensor) -> Tensor:
     return F.cross_entropy(outputs.flatten(0, 1), targets.flatten(), reduction="none")
 
 
-def _class_losses(outputs: Tensor, targets: Tensor) -> Tensor:
-    return F.cross_entropy(outputs, targets, reduction="none")
-
-
 _LOSSES: Final[Mapping[Judgement, Callable[[Tensor, Tensor], Tensor]]] = {
-    CLASSIFICATION.loss: _class_losses,
+    CLASSIFICATION.loss: compute_cross_entropies,
     NEXT_BYTE.loss: _next_byte_losses,
 }
 """A loss that is a mean over samples to the losses of the samples."""
