@@ -19,6 +19,7 @@ from tamiyo.contracts import (
 )
 from tamiyo.telemetry import JsonlSink
 from tamiyo.ui import LivePageServer, LogPublisher, StateFeed
+from tamiyo.ui.live_page.assets import Asset
 from tests.support.browser import Browser, needs_browser
 from tests.support.browsing import TOKEN
 from tests.support.browsing import serving as serving_states
@@ -325,4 +326,31 @@ def test_a_page_that_nobody_looks_at_gives_its_connection_up(browser, tmp_path):
         hide(False)
         browser.wait_for("new Promise((done) => setTimeout(() => done(true), 500))")
         assert server.viewers._value == free - 1
+        browser.open("about:blank")
+
+
+def test_a_page_of_another_origin_learns_nothing_even_with_the_address(browser, tmp_path):
+    write(tmp_path / "events.jsonl", build_run(epochs=2, is_finished=False))
+    with serving(tmp_path / "events.jsonl") as server, serving_states() as other:
+        other.assets = {"": Asset(content=b"<!doctype html>", kind="text/html")}
+        # Another port is another origin; this page's own policy must not be what protects it.
+        browser.call("Page.setBypassCSP", enabled=True)
+        browser.open(other.address)
+        state = f"{server.address}state.json"
+        assert (
+            browser.evaluate(f"fetch('{state}').then(() => 'read', () => 'refused')") == "refused"
+        )
+        load = (
+            "new Promise((done) => {{ const e = document.createElement('{tag}');"
+            " e.onload = () => done('loaded'); e.onerror = () => done('refused');"
+            " e.src = '{address}'; document.body.append(e); }})"
+        )
+        script = load.format(tag="script", address=f"{server.address}app.js")
+        assert browser.evaluate(script) == "refused"
+        stream = (
+            f"new Promise((done) => {{ const s = new EventSource('{server.address}stream');"
+            " s.onopen = () => done('read'); s.onerror = () => done('refused'); })"
+        )
+        assert browser.evaluate(stream) == "refused"
+        browser.call("Page.setBypassCSP", enabled=False)
         browser.open("about:blank")
