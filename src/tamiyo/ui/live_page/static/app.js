@@ -7,6 +7,10 @@ import { count, fixed, signed, some, UNKNOWN } from "./numbers.js";
 import { noteProgress, writePace } from "./pace.js";
 import { follow } from "./stream.js";
 
+const WHAT = {
+  run: "While a network trains, small modules (seeds) are planted in its slots, blended in, and kept or pruned.",
+  training: "A controller learns when to plant small modules (seeds) in the slots of networks that train, to blend them in, and to keep or prune them.",
+};
 const STATUS = {
   connected: "connected",
   lost: "not connected: trying again",
@@ -39,6 +43,7 @@ function showRun({ run, log, stages, state }) {
   say("run", run);
   say("headline", writeHeadline(state, log));
   say("subline", writeSubline(state, run));
+  say("what", WHAT[state.kind] ?? "");
   say("pace", writePace(state));
   showProgress(state);
   const missing = listMissing(log);
