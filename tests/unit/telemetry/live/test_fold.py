@@ -71,6 +71,16 @@ def test_heads_without_a_choice_have_no_entropy():
     assert state.learning.losses["explained variance"] == 0.6
 
 
+def test_entropies_have_a_course_where_a_head_had_a_choice():
+    update = pick(UpdateCompleted)
+    later = replace(update, report=replace(update.report, update=2, steps=3_200))
+    learning = fold([pick(TrainingStarted), update, later]).learning
+    assert learning is not None
+    assert set(learning.entropy_curves) == {"op"}
+    assert learning.entropy_curves["op"].places == (1_600, 3_200)
+    assert learning.entropy_curves["op"].values == (0.8, 0.8)
+
+
 def test_an_interrupted_training_that_goes_on_is_no_longer_interrupted():
     start, stop = pick(TrainingStarted), TrainingFinished(updates=1, steps=1_600, interrupted=True)
     update = pick(UpdateCompleted)
