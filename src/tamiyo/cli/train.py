@@ -27,7 +27,7 @@ from tamiyo.recipes import (
     train_controller,
 )
 from tamiyo.rewards import RewardConfig, RewardPreset
-from tamiyo.telemetry import read_events, summarize_training
+from tamiyo.telemetry import EventScan, summarize_training
 from tamiyo.ui import LearningCurve, TrainingSink, draw_learning_picture
 
 if TYPE_CHECKING:
@@ -177,7 +177,7 @@ def _count_rounds(rounds: int | None, config: TrainConfig) -> TrainConfig:
 
 
 def _report(trained: TrainResult, console: Console, *, as_json: bool) -> None:
-    summary = summarize_training(read_events(trained.folder.events).events)
+    summary = summarize_training(EventScan(trained.folder.events))
     picture = _draw(trained, summary, console)
     folder = trained.folder.path
     if as_json:
