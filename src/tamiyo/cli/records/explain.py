@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from tyro.conf import Positional, arg
 
 from tamiyo.cli.flags import read_flags
 from tamiyo.cli.records.log_path import find_log
+from tamiyo.cli.records.printing import print_json
 from tamiyo.contracts import DecisionMade, encode_event, encode_record
 from tamiyo.telemetry import EventScan, explain_decision, find_course
 from tamiyo.ui import render_decisions, render_explanation
@@ -72,7 +72,7 @@ def run(words: Sequence[str]) -> None:
     else:
         explanation = explain_decision(course, epoch=arguments.epoch, after=arguments.after)
         if arguments.json:
-            print(json.dumps({**_encode(explanation), "gaps": log.describe_gaps()}))
+            print_json({**_encode(explanation), "gaps": log.describe_gaps()})
         else:
             Console(highlight=False).print(render_explanation(explanation, _build_meanings()))
     if gaps := log.describe_gaps():
@@ -85,7 +85,7 @@ def _list_decisions(course: Course, log: EventScan, *, as_json: bool) -> None:
         print("\n--epoch EPOCH explains one of them")
         return
     decisions = [encode_event(event) for event in course.events if isinstance(event, DecisionMade)]
-    print(json.dumps({"decisions": decisions, "gaps": log.describe_gaps()}))
+    print_json({"decisions": decisions, "gaps": log.describe_gaps()})
 
 
 def _encode(explanation: Explanation) -> dict[str, object]:

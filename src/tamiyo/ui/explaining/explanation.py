@@ -10,7 +10,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from tamiyo.contracts import AlphaMode
+from tamiyo.contracts import AlphaMode, SeedStage
 from tamiyo.telemetry import Explanation
 from tamiyo.ui.explaining.decisions import describe_command
 from tamiyo.ui.explaining.happenings import describe_check_gaps, describe_happening
@@ -137,6 +137,8 @@ def _describe_limits(options: SlotOptions, host: HostReport) -> str:
         return "" if options.ops else "no blueprint fits here or into the budget"
     if seed is None:
         return f"closed after a prune for {slot.cooldown_epochs} more decisions"
+    if slot.stage == SeedStage.FOSSILIZED:
+        return "part of the host for good"
     limits = []
     if seed.gate is not None and not seed.gate.passed:
         limits.append(f"gate {seed.gate.gate.name}: {describe_check_gaps(seed.gate)}")

@@ -1,6 +1,6 @@
 // How the controller learns: curves, entropies, shares of time, alarms.
 
-import { drawFigure } from "./curves.js";
+import { drawFigure, drawSparkline } from "./curves.js";
 import { make, reveal, show } from "./dom.js";
 import { count, digits, isNumber, percent, signed, some, UNKNOWN, word } from "./numbers.js";
 
@@ -29,11 +29,11 @@ export function showLearning(learning) {
     hint: HINTS[curve.name],
     xName: "step",
     write: curve.unit ? signed : digits,
-    curves: [{ name: curve.name, points: curve.places.map((place, at) => [place, curve.values[at]]) }],
+    curves: [{ name: curve.name, points: pair(curve) }],
   })));
   show("losses", ...Object.entries(learning.losses).map(([name, value]) =>
     make("div", {}, make("dt", {}, name), make("dd", {}, digits(value)))));
-  show("head-list", ...heads.map(makeHead));
+  show("head-list", ...heads.map(([name, entropy]) => makeHead(name, entropy, learning.entropy_curves[name])));
 }
 
 /** Show where the time goes; nothing where nobody timed it. */
@@ -68,12 +68,18 @@ export function showAlarms(alarms, total, unit) {
   show("alarm-list", make("ul", {}, ...rows));
 }
 
-function makeHead([name, entropy]) {
-  const share = isNumber(entropy) ? `${Math.round(100 * entropy)}%` : "0%";
+function makeHead(name, entropy, curve) {
   const text = entropy === null ? "no choice" : isNumber(entropy) ? percent(entropy) : UNKNOWN;
   return make("div", { class: "head" },
     make("dt", {}, word(name)),
-    make("dd", {},
-      make("span", { class: "alpha", "aria-hidden": "true" },
-        make("i", { color: "var(--bar)", share })), text));
+    make("dd", {}, curve?.places.length > 1 ? drawSparkline(pair(curve)) : makeBar(entropy), text));
+}
+
+function makeBar(entropy) {
+  const share = isNumber(entropy) ? `${Math.round(100 * entropy)}%` : "0%";
+  return make("span", { class: "alpha", "aria-hidden": "true" }, make("i", { color: "var(--bar)", share }));
+}
+
+function pair({ places, values }) {
+  return places.map((place, at) => [place, values[at]]);
 }

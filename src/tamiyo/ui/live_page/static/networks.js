@@ -12,6 +12,7 @@ export function showNetworks(state, stages) {
   reveal("environments", environments.length > 0);
   if (environments.length === 0) return;
   if (!environments.some((one) => one.environment === chosen)) chosen = environments[0].environment;
+  say("environments-title", environments.length === 1 ? "The network being grown" : "Networks being grown");
   showTabs(environments, () => showNetworks(state, stages));
   showPanel(environments.find((one) => one.environment === chosen), stages, kind === "training");
 }
