@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from functools import cache
 
 import pytest
@@ -66,3 +67,17 @@ def test_the_map_says_which_pages_there_are_by_their_own_words():
 
 def test_the_readme_leads_to_the_map():
     assert DOCS / "README.md" in {file for file, _ in targets(ROOT / "README.md")}
+
+
+def test_the_rows_of_rooms_in_contributing_are_those_that_imports_are_checked_by():
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    diagram = text.partition("never sideways:\n\n")[2].partition("\n\n")[0]
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    layers = next(
+        contract["layers"]
+        for contract in settings["tool"]["importlinter"]["contracts"]
+        if contract["type"] == "layers" and contract["containers"] == ["tamiyo"]
+    )
+    assert [line.split(" | ") for line in map(str.strip, diagram.splitlines())] == [
+        layer.split(" | ") for layer in layers
+    ]
