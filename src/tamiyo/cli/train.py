@@ -23,6 +23,7 @@ from tamiyo.recipes import (
     TrainConfig,
     TrainResult,
     count_rollout_steps,
+    load_training,
     resume_training,
     train_controller,
 )
@@ -101,6 +102,7 @@ def run(words: Sequence[str]) -> None:
                     "got other settings with it"
                 )
                 raise ConfigError(message)
+            _ = load_training(arguments.resume)  # it refuses what is none
             shown.show_wait("bringing the episodes under way to where they stood ...")
             trained = resume_training(
                 arguments.resume,

@@ -97,9 +97,10 @@ class JsonlSink:
         """
         written = self._clock().isoformat(timespec="milliseconds")
         line = {"schema": EVENT_SCHEMA, "time": written, **encode_event(event)}
-        text = json.dumps(
-            _make_finite(line), ensure_ascii=False, allow_nan=False, separators=(",", ":")
-        )
+        try:
+            text = _write_json(line)
+        except ValueError:  # a number that JSON cannot hold, which is rare
+            text = _write_json(_make_finite(line))
         self._append(text.encode() + b"\n")
 
     def sync(self) -> None:
@@ -130,6 +131,10 @@ class JsonlSink:
             )
             raise ArtifactError(message) from error
         self._size += len(line)
+
+
+def _write_json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
 def _now() -> datetime:

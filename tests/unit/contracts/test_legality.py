@@ -24,6 +24,7 @@ from tamiyo.contracts import (
     find_refusal,
     legal_choices,
     legal_ops,
+    list_legal_ops,
 )
 from tests.support.reports import (
     build_alpha_report,
@@ -123,6 +124,14 @@ def test_wait_is_legal_whatever_the_slots_do():
     slots = [slot_in(stage) for stage in LEGAL_WHEN_ALL_IS_WELL]
     slots = [replace(slot, slot_id=f"r0c{i}") for i, slot in enumerate(slots)]
     assert legal_choices(build_host_report(*slots), Head.OP, {}) == (True,) * 6
+
+
+def test_ops_that_are_legal_in_some_slot_are_listed_in_the_order_of_the_head():
+    slots = [slot_in("HOLDING"), replace(slot_in(EMPTY), slot_id="r0c9")]
+    found = list_legal_ops(build_host_report(*slots))
+    names = f"{LEGAL_WHEN_ALL_IS_WELL['HOLDING']} {LEGAL_WHEN_ALL_IS_WELL[EMPTY]}"
+    assert set(found) == {LifecycleOp[name] for name in names.split()}
+    assert list(found) == sorted(found)
 
 
 @given(host_reports())

@@ -165,6 +165,19 @@ def test_what_is_not_measured_has_its_code_and_never_zero():
             assert value == field.unknown, field.name
 
 
+def test_the_encoder_says_what_was_unknown_or_void():
+    arrays = build_arrays(num_envs=2)
+    arrays.course.loss_delta[1] = np.nan
+    arrays.seeds.stage[0, 1] = FREE
+    encoder = ObservationEncoder(LAYOUT, SCALE_TASK)
+    assert encoder.unknown.shape == (0, LAYOUT.size)
+    encoder.encode(arrays)
+    assert encoder.unknown.shape == (2, LAYOUT.size)
+    assert encoder.unknown[:, LAYOUT.index("loss_delta")].tolist() == [False, True]
+    assert encoder.unknown[:, LAYOUT.index("slot1.alpha")].tolist() == [True, False]
+    assert not encoder.unknown[:, LAYOUT.index("control_loss")].any()
+
+
 def test_what_must_be_measured_and_is_not_is_a_bug():
     arrays = build_arrays()
     arrays.seeds.alpha_target[1, 2] = np.nan
