@@ -69,6 +69,13 @@ def test_the_layer_of_the_guide_equals_the_plain_one_on_other_shapes(monkeypatch
         torch.testing.assert_close(batched, torch.stack(plain))
 
 
+def test_the_page_on_environments_makes_hosts_and_shows_their_masks():
+    names = run_python(DOCS / "concepts" / "environment.md")
+    assert names["observations"].shape == (2, 140)
+    assert names["info"]["action_mask"].shape[0] == 2
+    names["env"].close()
+
+
 @pytest.mark.slow
 def test_the_controller_of_the_guide_grows_a_model_and_has_a_name_in_a_copy(tmp_path):
     page = GUIDES / "add-a-controller.md"
