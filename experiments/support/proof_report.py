@@ -88,9 +88,9 @@ def print_tables(results: Path, median_name: str) -> None:
         course = json.loads(path.read_text())
         console.print(
             f"training {course['seed']}: {course['school_steps']:,} synthetic steps in "
-            f"{course['school_cpu_seconds']:.0f} CPU-seconds, then {course['episodes']:,} "
+            f"{_write_seconds(course['school_cpu_seconds'])}, then {course['episodes']:,} "
             f"episodes, {course['host_epochs']:,} host epochs in "
-            f"{course['cpu_seconds']:.0f} CPU-seconds; "
+            f"{_write_seconds(course['cpu_seconds'])}; "
             f"{course['last_gain']:+.2f} points in its last rounds",
             highlight=False,
         )
@@ -105,6 +105,10 @@ def print_tables(results: Path, median_name: str) -> None:
         print_behavior(json.loads((results / "behavior.json").read_text()))
     for path in sorted(results.glob("compare-*.json")):
         _print_comparison(json.loads(path.read_text()), path.stem, median_name, console)
+
+
+def _write_seconds(seconds: float | None) -> str:
+    return "unmeasured time" if seconds is None else f"{seconds:.0f} CPU-seconds"
 
 
 def _print_comparison(

@@ -8,7 +8,7 @@ from tamiyo.contracts import ArtifactError
 from tamiyo.telemetry.following import EventFollower
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
     from pathlib import Path
 
 __all__ = ["EventScan"]
@@ -19,6 +19,7 @@ class EventScan:
 
     Args:
         path: The log.
+        kinds: Names of the events to give, all if not given; damage within others may go unseen.
 
     Attributes:
         is_torn: After it was gone through, whether the log ends in the middle of an event.
@@ -26,8 +27,9 @@ class EventScan:
             left out.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, kinds: Collection[str] | None = None) -> None:
         self._path = path
+        self._kinds = kinds
         self.is_torn = False
         self.damaged_count = 0
 
@@ -41,7 +43,7 @@ class EventScan:
         if not self._path.exists():
             message = f"event log must be a readable file, got {self._path}: there is none"
             raise ArtifactError(message)
-        follower = EventFollower(self._path)
+        follower = EventFollower(self._path, kinds=self._kinds)
         has_events = False
         while True:
             events = follower.poll()
@@ -51,7 +53,7 @@ class EventScan:
                 break
         self.is_torn = follower.is_torn
         self.damaged_count = follower.damaged_count
-        if follower.damaged_lines and not has_events:
+        if follower.damaged_lines and not has_events and self._kinds is None:
             first = follower.damaged_lines[0]
             message = (
                 f"event log must hold events, got {first.text!r} as line {first.number}: "

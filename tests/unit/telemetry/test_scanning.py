@@ -46,3 +46,10 @@ def test_a_file_without_any_event_is_refused(tmp_path):
 def test_a_log_that_is_missing_is_refused(tmp_path):
     with pytest.raises(ArtifactError, match="must be a readable file, got"):
         list(EventScan(tmp_path / "events.jsonl"))
+
+
+def test_only_the_events_asked_for_are_given(log_path):
+    first = log_path.read_bytes().splitlines(keepends=True)[0]
+    log_path.write_bytes(b"damaged\n" + first)
+    assert [event["event"] for event in EventScan(log_path, kinds={"RunStarted"})] == ["RunStarted"]
+    assert list(EventScan(log_path, kinds={"SeedPruned"})) == []

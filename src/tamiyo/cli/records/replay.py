@@ -146,8 +146,8 @@ def _describe_weights(result: ReplayResult) -> str:
 def _judge(result: ReplayResult) -> str:
     if not result.is_equal:
         return (
-            "NOT EQUAL: bits are only the same on the same kind of processor, with the same "
-            "release of PyTorch and one thread; else something was changed after the run"
+            "NOT EQUAL: bits are only the same with the same releases of Tamiyo and PyTorch on "
+            "the same kind of processor; else something was changed after the run"
         )
     if result.exported_sha256 is None:
         return "equal: every number the run recorded came out again, bit for bit"

@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tamiyo.contracts import ArtifactError, ConfigError
 from tamiyo.telemetry.scanning import EventScan
-from tamiyo.telemetry.tables.layout import RAW_TABLE, Column, EventTable, Place, build_tables
+from tamiyo.telemetry.tables.layout import (
+    NUMBER,
+    RAW_TABLE,
+    Column,
+    EventTable,
+    Place,
+    build_tables,
+)
 from tamiyo.telemetry.tables.views import VIEWS, View
 
 if TYPE_CHECKING:
@@ -28,6 +35,9 @@ _ALLOWED: Final = frozenset(
         sqlite3.SQLITE_RECURSIVE,
     }
 )
+_BOUNDS: Final = frozenset({"EpisodeStarted", "EpisodeFinished"})
+"""Events that say which episode those between them belong to."""
+
 _INSTRUCTIONS_BETWEEN_SIGNALS: Final = 100_000
 _SHOWN_CHARACTERS: Final = 60
 
@@ -115,7 +125,7 @@ class EventDatabase:
                 connection.execute(_write_creation(table))
             for view in VIEWS:
                 connection.execute(_write_view(view))
-            self._fill(connection, self._find_tables(connection, sql))
+            self._fill(connection, self._find_columns(connection, sql))
             try:
                 columns, rows = _select(connection, sql)
             except sqlite3.Error as error:
@@ -124,17 +134,17 @@ class EventDatabase:
             columns=_number_twins(columns), rows=rows, gaps=self._log.describe_gaps()
         )
 
-    def _find_tables(self, connection: sqlite3.Connection, sql: str) -> set[str]:
-        """Return the tables a statement reads: only those are filled.
+    def _find_columns(self, connection: sqlite3.Connection, sql: str) -> set[tuple[str, str]]:
+        """Return the tables and columns that a statement reads: only those tables are filled.
 
         Raises:
             ConfigError: If it is not a single SELECT that can be answered.
         """
-        read: set[str] = set()
+        read: set[tuple[str, str]] = set()
 
-        def note(action: int, first: str | None, *_: object) -> int:
+        def note(action: int, first: str | None, second: str | None, *_: object) -> int:
             if action == sqlite3.SQLITE_READ and first in self.tables:
-                read.add(first)
+                read.add((first, second or ""))
             return sqlite3.SQLITE_OK if action in _ALLOWED else sqlite3.SQLITE_DENY
 
         connection.set_authorizer(note)
@@ -146,21 +156,28 @@ class EventDatabase:
             connection.set_authorizer(None)
         return read
 
-    def _fill(self, connection: sqlite3.Connection, names: Collection[str]) -> None:
-        if not names:
+    def _fill(self, connection: sqlite3.Connection, read: Collection[tuple[str, str]]) -> None:
+        if not read:
             return
+        names = {table for table, _ in read}
+        is_counting = any(column == NUMBER.name for _, column in read)
+        kinds = {self.tables[name].event for name in names}
+        # Events are numbered only where somebody asks for the numbers: most need not be parsed.
+        wanted = None if is_counting or None in kinds else {str(kind) for kind in kinds} | _BOUNDS
         connection.execute("BEGIN")
-        for table, rows in self._read_rows(names):
+        for table, rows in self._read_rows(names, wanted):
             connection.executemany(_write_insertion(table), rows)
         connection.execute("COMMIT")
 
-    def _read_rows(self, names: Collection[str]) -> Iterator[tuple[EventTable, list[list[object]]]]:
-        """Yield what each event adds to each of some tables."""
+    def _read_rows(
+        self, names: Collection[str], kinds: Collection[str] | None = None
+    ) -> Iterator[tuple[EventTable, list[list[object]]]]:
+        """Yield what each event, or each of some kinds, adds to each of some tables."""
         by_kind: dict[str | None, list[EventTable]] = {}
         for table in self.tables.values():
             if table.name in names:
                 by_kind.setdefault(table.event, []).append(table)
-        log = self._log = EventScan(self._path)
+        log = self._log = EventScan(self._path, kinds=kinds)
         episodes: dict[int, int] = {}
         for number, event in enumerate(log, start=1):
             place = _find_place(number, event, episodes)

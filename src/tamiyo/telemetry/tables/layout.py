@@ -20,7 +20,7 @@ from tamiyo.contracts import ArtifactError, Event, LearningEvent
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-__all__ = ["RAW_TABLE", "Column", "EventTable", "Place", "Step", "build_tables"]
+__all__ = ["NUMBER", "RAW_TABLE", "Column", "EventTable", "Place", "Step", "build_tables"]
 
 _LARGEST_INTEGER: Final = 2**63 - 1
 _PLAIN_KINDS: Final = {bool: "INTEGER", int: "INTEGER", float: "REAL"}
@@ -75,10 +75,12 @@ class Place:
     epoch: int | None = None
 
 
-_NUMBER: Final = Column(name="number", kind="INTEGER")
+NUMBER: Final = Column(name="number", kind="INTEGER")
+"""The column that says which event of the log a row comes from."""
+
 _TIME: Final = Column(name="time", kind="TEXT")
 _WHERE: Final = (
-    _NUMBER,
+    NUMBER,
     _TIME,
     Column(name="environment", kind="INTEGER"),
     Column(name="episode", kind="INTEGER"),
@@ -154,7 +156,7 @@ RAW_TABLE: Final = EventTable(
     name="events",
     event=None,
     columns=(
-        _NUMBER,
+        NUMBER,
         _TIME,
         Column(name="event", kind="TEXT"),
         Column(name="json", kind="TEXT", is_json=True),
@@ -172,7 +174,7 @@ def build_tables() -> tuple[EventTable, ...]:
 
 def _build_kind(kind: type[Any]) -> Iterator[EventTable]:
     columns, lists = _flatten(kind, ())
-    where = (_NUMBER, _TIME) if kind in get_args(LearningEvent) else _WHERE
+    where = (NUMBER, _TIME) if kind in get_args(LearningEvent) else _WHERE
     known = {column.name for column in where}
     own = tuple(column for column in columns if column.name not in known)
     yield EventTable(name=kind.__name__, event=kind.__name__, columns=(*where, *own))

@@ -53,6 +53,14 @@ def test_a_question_without_a_table_is_answered(database):
     assert database.query("SELECT 1 AS a, 2 AS a, 3 AS a").columns == ("a", "a_2", "a_3")
 
 
+def test_rows_are_the_same_whether_or_not_events_are_numbered(database):
+    plain = database.query("SELECT epoch, seed_id FROM StageChanged").rows
+    numbered = database.query("SELECT number, epoch, seed_id FROM StageChanged").rows
+    assert [row[1:] for row in numbered] == plain
+    every = database.query("SELECT number FROM events WHERE event = 'StageChanged'").rows
+    assert [row[:1] for row in numbered] == every
+
+
 def test_events_of_an_episode_carry_its_number(tmp_path):
     asked = write(tmp_path / "events.jsonl", build_one_of_each())
     assert asked.query("SELECT episode FROM EpisodeFinished").rows == [(3,)]
