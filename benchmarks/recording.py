@@ -2,7 +2,8 @@
 
 Both train the same hosts of digits-cnn with the same controller, so that they do the same but for
 the record: the episodes of two of sixteen environments with the evidence of every decision, the
-log on the disk, and the display. Then a log of 500 such rounds is read, event by event.
+log on the disk, and the display. On a busy machine two equal rounds differ by more than that costs,
+so that the time within the record is counted as well. Then a log of 500 such rounds is read.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ def measure(repetitions: int) -> list[Comparison]:
             at_most=1 + _MOST_SHARE,
         )
         rounds = repetitions + 2
-        return [price, time_reading(folder / "events.jsonl", rounds)]
+        return [price, recorded.share(), time_reading(folder / "events.jsonl", rounds)]
 
 
 class Recorded:
@@ -65,7 +66,8 @@ class Recorded:
     """
 
     def __init__(self, path: Path) -> None:
-        self._clock = PhaseClock()
+        self._clock = PhaseClock(process_time)
+        self._recorded: list[tuple[float, float]] = []
         self._log = TrainingLog(self._clock)
         env = build_env(CONFIG)
         hosts = env.unwrapped
@@ -85,7 +87,20 @@ class Recorded:
         steps = self._trainer.steps
         self._trainer.update()
         took = self._clock.take()
+        self._recorded.append((took["record"], sum(took.values())))
         self._log.emit(PhasesTimed(steps=self._trainer.steps - steps, seconds=took))
+
+    def share(self) -> Comparison:
+        """Return the time within the record as a share of the rounds so far."""
+        record, whole = (sum(seconds) for seconds in zip(*self._recorded, strict=True))
+        return Comparison(
+            name="time within the record / round",
+            ours_milliseconds=1e3 * record / len(self._recorded),
+            reference_milliseconds=1e3 * whole / len(self._recorded),
+            ratio=record / whole,
+            target=f"<= {_MOST_SHARE}",
+            reached=record <= _MOST_SHARE * whole,
+        )
 
 
 def time_reading(path: Path, rounds: int) -> Comparison:
