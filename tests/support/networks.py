@@ -101,7 +101,7 @@ def play(
     current, steps = state, []
     for t, starts in enumerate(episode_starts):
         current = current.masked_fill(starts.unsqueeze(-1), 0.0)
-        *step, current = network.act(
+        *step, current, _ = network.act(
             observations[t], masks[t], current, deterministic=deterministic, generator=generator
         )
         steps.append(step)

@@ -85,6 +85,7 @@ from tamiyo.contracts.legality import (
     find_refusal,
     legal_choices,
     legal_ops,
+    list_legal_ops,
 )
 from tamiyo.contracts.lifecycle import (
     ADVANCE_GATES,
@@ -241,6 +242,7 @@ __all__ = [
     "find_refusal",
     "legal_choices",
     "legal_ops",
+    "list_legal_ops",
     "parse_slot_id",
     "parse_stage",
     "ramp_fraction",

@@ -33,7 +33,7 @@ from tamiyo.contracts.reports import HostReport, SlotReport
 if TYPE_CHECKING:
     from tamiyo.contracts.learning.spaces import ActionSpec, HeadSpec
 
-__all__ = ["SAME_ALPHA", "find_refusal", "legal_choices", "legal_ops"]
+__all__ = ["SAME_ALPHA", "find_refusal", "legal_choices", "legal_ops", "list_legal_ops"]
 
 SAME_ALPHA: Final = 1e-6
 """Difference up to which two alphas count as one."""
@@ -69,6 +69,12 @@ def legal_ops(slot: SlotReport, host: HostReport) -> frozenset[LifecycleOp]:
     if SeedStage.PRUNED in TRANSITIONS[slot.stage] and steady and old_enough:
         ops.add(LifecycleOp.PRUNE)
     return frozenset(ops)
+
+
+def list_legal_ops(host: HostReport) -> tuple[LifecycleOp, ...]:
+    """Return the ops that may be carried out on some slot now, in the order of the op head."""
+    flags = legal_choices(host, Head.OP, {})
+    return tuple(op for op, is_legal in zip(LifecycleOp, flags, strict=True) if is_legal)
 
 
 def legal_choices(host: HostReport, head: str, chosen: Mapping[str, int]) -> tuple[bool, ...]:

@@ -310,6 +310,7 @@ class LearnedPolicy:
             state,
             deterministic=deterministic,
             generator=generator,
+            explained=len(observations),
         )
 
     def fit(self, specs: Specs) -> LearnedPolicy:

@@ -22,12 +22,14 @@ from tamiyo.observation.encoding import ObservationEncoder
 from tamiyo.observation.fields import ObservationField
 from tamiyo.observation.layout import ObservationLayout, build_layout
 from tamiyo.observation.masks import compute_action_masks
+from tamiyo.observation.moves import MoveTracker
 
 __all__ = [
     "FREE",
     "HISTORY_EPOCHS",
     "CourseArrays",
     "HostArrays",
+    "MoveTracker",
     "ObservationEncoder",
     "ObservationField",
     "ObservationLayout",

@@ -53,6 +53,7 @@ class ObservationEncoder:
             block[:, :, needs_seed] = np.arange(layout.slots)[:, None]
         self._known = np.zeros(layout.size, dtype=np.int64)
         self._cut = np.zeros(layout.size, dtype=np.int64)
+        self._unknown = np.zeros((0, layout.size), dtype=np.bool_)
 
     def encode(self, arrays: HostArrays) -> NDArray[np.float32]:
         """Build one observation per environment.
@@ -82,6 +83,7 @@ class ObservationEncoder:
         values[is_void] = np.nan
         is_unknown = np.isnan(values)
         self._count(values, is_unknown)
+        self._unknown = is_unknown
         np.clip(values, self._low, self._high, out=values)
         np.copyto(values, self._codes, where=is_unknown)
         values[is_void] = 0
@@ -90,6 +92,11 @@ class ObservationEncoder:
             message = f"{lost.name} must always be measured, got NaN"
             raise InvariantError(message)
         return values.astype(np.float32)
+
+    @property
+    def unknown(self) -> NDArray[np.bool_]:
+        """What was not measured in the last observations, or has no seed, ``[N, size]``."""
+        return self._unknown
 
     @property
     def counts(self) -> dict[str, NDArray[np.int64]]:

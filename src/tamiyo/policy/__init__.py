@@ -9,6 +9,7 @@ from tamiyo.policy.network import (
     Evaluation,
     NetworkConfig,
 )
+from tamiyo.policy.opinion import name_probabilities
 from tamiyo.policy.trace import ActionTrace
 
 __all__ = [
@@ -18,4 +19,5 @@ __all__ = [
     "ConditionalEntropies",
     "Evaluation",
     "NetworkConfig",
+    "name_probabilities",
 ]

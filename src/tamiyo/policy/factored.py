@@ -115,6 +115,20 @@ class ActionPath:
         """Log-probability of each head's choice given those before it, shape ``[B, H]``."""
         return self._joint.log_prob(self.actions)
 
+    def explain(self, rows: int) -> Tensor:
+        """Return how probable every choice was.
+
+        Args:
+            rows: How many rows, from the first one on; at most B.
+
+        Returns:
+            Probability of each choice given those before it, shape ``[rows, H, A]``, ``A`` the size
+            of the largest head; NaN where it was not legal.
+        """
+        # Copies, since a compiled network may take no view of what was made in inference mode.
+        log_probs = self._joint.log_probs.narrow_copy(0, 0, rows)
+        return torch.where(self._joint.legal.narrow_copy(0, 0, rows), log_probs, torch.nan).exp()
+
     @cached_property
     def entropies(self) -> Tensor:
         """Normalized entropy of each head on this path, shape ``[B, H]``, in ``[0, 1]``."""

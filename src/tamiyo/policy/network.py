@@ -73,12 +73,16 @@ class ActResult(NamedTuple):
             exactly 0 where a head had no choice.
         values: Value of the state in the critic's units, shape ``[N]``.
         state: Hidden and cell state after the step, shape ``[2, layers, N, hidden]``.
+        probabilities: Of each choice given those before it, of the rows that were to be explained,
+            shape ``[explained, H, A]``, ``A`` the size of the largest head; NaN where a choice was
+            not legal.
     """
 
     actions: Tensor
     log_probs: Tensor
     values: Tensor
     state: Tensor
+    probabilities: Tensor
 
 
 class Evaluation(NamedTuple):
@@ -189,6 +193,7 @@ class ActorCritic(nn.Module):
         *,
         deterministic: bool,
         generator: torch.Generator,
+        explained: int = 0,
     ) -> ActResult:
         """Choose an action in every environment.
 
@@ -198,12 +203,14 @@ class ActorCritic(nn.Module):
             state: State before the step, 0 where an episode starts, ``[2, layers, N, hidden]``.
             deterministic: Take each head's most probable legal choice instead of drawing one.
             generator: Source of the draws, on the network's device.
+            explained: Rows, from the first on, whose probabilities are told.
         """
         with torch.inference_mode():
             features, state = self._step(observations, state)
             choose = _take_best if deterministic else self._sample_with(features.trunk, generator)
             path = self.heads(features, masks, choose)
-            result = path.actions, path.log_probs, self._value(features), state
+            values, probabilities = self._value(features), path.explain(explained)
+            result = path.actions, path.log_probs, values, state, probabilities
         # Copies are tensors like any other, which callers may write into.
         return ActResult(*(part.clone() for part in result))
 

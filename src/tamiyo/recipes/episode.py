@@ -31,6 +31,7 @@ from tamiyo.controller import (
 from tamiyo.engine import FinalResult, Member, StepResult, Trainee, build_task_trainee
 from tamiyo.model import Fossil, SlotProbes
 from tamiyo.recipes.config import RunConfig, hash_config, is_debugging
+from tamiyo.recipes.evidence import EvidenceGatherer, EvidenceSink, ExplainedController
 from tamiyo.recipes.learned_controller import build_run_controller
 from tamiyo.tasks import Task, TrainingData, build_host
 
@@ -115,7 +116,7 @@ class Episode:
     ) -> None:
         self.config = config
         self.task = task
-        self._sink = sink
+        self._sink = EvidenceSink(sink)
         engine = config.engine
         if is_debugging():
             engine = replace(engine, check_invariants=True)
@@ -127,7 +128,7 @@ class Episode:
             engine=engine,
             seeds=SeedStream(run_seed=config.seed, stream=environment),
             environment=environment,
-            sink=sink,
+            sink=self._sink,
         )
         check_initial_loss(task, self.member.initial.control_loss)
         self._last = self.member.describe_start()
@@ -145,6 +146,7 @@ class Episode:
                 decision_epochs=task.decision_epochs,
             )
         self._tracker = SignalTracker(config.tracker, decision_epochs=task.decision_epochs)
+        self._gatherer = EvidenceGatherer(task, self._last.host.slot_ids)
 
     def begin(self, start: StepResult) -> None:
         """Announce the run.
@@ -174,7 +176,13 @@ class Episode:
         """
         if epoch > self.task.decision_epochs:
             return None
-        return self._controller.decide(self._tracker.peek(), self._last.host).to_command()
+        signals, host = self._tracker.peek(), self._last.host
+        decision = self._controller.decide(signals, host)
+        if isinstance(self._controller, ExplainedController):
+            self._sink.expect(self._controller.evidence)
+        else:
+            self._sink.expect(self._gatherer.gather(signals, host))
+        return decision.to_command()
 
     def observe(self, result: StepResult) -> None:
         """Take in what an epoch gave."""

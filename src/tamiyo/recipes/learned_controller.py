@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -13,10 +12,13 @@ import torch
 from tamiyo.contracts import (
     ArtifactError,
     ConfigError,
+    DecisionEvidence,
+    Head,
     TamiyoDecision,
     UnknownNameError,
     build_action_spec,
     derive_seed,
+    list_legal_ops,
 )
 from tamiyo.controller import (
     CONTROLLERS,
@@ -28,15 +30,19 @@ from tamiyo.controller import (
 from tamiyo.learning import Checkpoint, LearnedPolicy, Specs, encode_policy, load_policy
 from tamiyo.model import write_atomically
 from tamiyo.observation import (
+    MoveTracker,
     ObservationEncoder,
     build_layout,
     compute_action_masks,
     gather_arrays,
 )
+from tamiyo.policy import name_probabilities
+from tamiyo.recipes.evidence import scale_by
 from tamiyo.recipes.run_folder import RunFolder
 
 if TYPE_CHECKING:
     from tamiyo.contracts import HostReport, TaskConfig, TrainingSignals
+    from tamiyo.policy import ActResult
 
 __all__ = [
     "LEARNED",
@@ -80,6 +86,9 @@ class LearnedController:
     Raises:
         ConfigError: If it was trained for another number of decisions.
         ArtifactError: If it was trained for other observations or actions.
+
+    Attributes:
+        evidence: What the last decision was made from; ``None`` before the first.
     """
 
     def __init__(
@@ -103,6 +112,8 @@ class LearnedController:
         if seed is not None:
             self._generator.manual_seed(derive_seed(seed, 0, "choices of a policy"))
         self._state = policy.network.initial_state(1)
+        self._moves = MoveTracker(self._layout, slot_ids)
+        self.evidence: DecisionEvidence | None = None
 
     @property
     def name(self) -> str:
@@ -121,27 +132,33 @@ class LearnedController:
             discounted reward the policy expects from here on.
         """
         arrays = gather_arrays([host], [signals])
+        encoder = ObservationEncoder(self._layout, scale_by(self._task, signals))
+        observations = encoder.encode(arrays)
         result = self._policy.choose(
-            ObservationEncoder(self._layout, self._scale_by(signals)).encode(arrays),
+            observations,
             compute_action_masks(arrays, self._spec),
             self._state,
             deterministic=self._deterministic,
             generator=self._generator,
         )
         self._state = result.state
+        value = self._read_value(result)
         reason = f"probability {float(result.log_probs.sum().exp()):.2f}"
-        if self._policy.value_scale is not None:
-            value = self._policy.value_scale.apply(float(result.values[0]))
+        if value is not None:
             reason += f", value {value:.1f}"
+        named = name_probabilities(self._spec, result.actions[0], result.probabilities[0])
+        self.evidence = DecisionEvidence(
+            legal_ops=list_legal_ops(host),
+            probabilities={Head(head): choices for head, choices in named.items()},
+            value=value,
+            moved=self._moves.take(observations[0], encoder.unknown[0]),
+        )
         return TamiyoDecision.from_action(result.actions[0].tolist(), host.slot_ids, reason=reason)
 
-    def _scale_by(self, signals: TrainingSignals) -> TaskConfig:
-        """Return the task with the batches of an epoch."""
-        if self._task.batches_per_epoch is not None:
-            return self._task
-        # Before the first epoch no step was made, so that any number does.
-        batches = signals.global_step // max(1, signals.epoch)
-        return replace(self._task, batches_per_epoch=max(1, batches))
+    def _read_value(self, result: ActResult) -> float | None:
+        """Return the reward that is expected from here on; ``None`` if the file has no scale."""
+        scale = self._policy.value_scale
+        return None if scale is None else scale.apply(float(result.values[0]))
 
 
 def is_learned(name: str) -> bool:

@@ -146,3 +146,12 @@ def test_a_choice_in_a_head_that_is_not_used_is_refused():
 def test_masks_that_do_not_fit_are_refused(masks, got):
     with pytest.raises(ShapeError, match=got):
         ActionPath(ActionSpec.independent((3,)), masks, lambda _, head: head.best())
+
+
+@PROBLEMS
+def test_explained_probabilities_sum_to_1_and_hold_the_choices_that_were_made(seed, heads):
+    path = Problem(seed, heads).walk_all()
+    explained = path.explain(1)
+    chosen = explained.gather(-1, path.actions[:1].unsqueeze(-1)).squeeze(-1)
+    torch.testing.assert_close(chosen, path.log_probs[:1].exp())
+    torch.testing.assert_close(explained.nansum(-1), torch.ones_like(chosen))

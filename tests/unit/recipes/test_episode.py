@@ -54,6 +54,15 @@ def test_a_run_announces_itself_decides_until_closing_and_is_judged():
     assert (finished.interrupted, result.epochs) == (False, TINY.max_epochs)
 
 
+def test_every_decision_says_what_was_legal_and_what_moved():
+    sink = ListSink()
+    run(build(sink=sink))
+    decisions = sink.of(DecisionMade)
+    assert all(event.command.op in event.evidence.legal_ops for event in decisions)
+    assert decisions[0].evidence.moved == ()
+    assert all(event.evidence.moved for event in decisions[1:])
+
+
 def test_no_uncommitted_seed_is_in_the_result():
     episode = build()
     with Lockstep([episode]) as alone:

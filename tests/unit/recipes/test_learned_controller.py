@@ -10,7 +10,14 @@ import pytest
 import torch
 from hypothesis import given, settings
 
-from tamiyo.contracts import ArtifactError, ConfigError, ScheduleError, UnknownNameError
+from tamiyo.contracts import (
+    HEADS_USED_BY,
+    ArtifactError,
+    ConfigError,
+    Head,
+    ScheduleError,
+    UnknownNameError,
+)
 from tamiyo.controller import ControllerConfig, is_legal
 from tamiyo.environment import (
     ProbeVectorEnv,
@@ -141,6 +148,22 @@ def test_a_decision_tells_how_probable_it_was_and_what_is_expected():
     assert re.fullmatch(r"probability [01]\.\d\d, value 50\.0", reason)
     silent = replace(POLICY, value_scale=None)
     assert "value" not in build(silent, slot_ids=host.slot_ids).decide(signals, host).reason
+
+
+def test_its_evidence_is_what_it_chose_from_and_what_it_expects():
+    host, signals = build_host_report(), build_signals()
+    scaled = replace(POLICY, value_scale=ValueScale(offset=50.0, factor=0.0))
+    controller = build(scaled, slot_ids=host.slot_ids)
+    assert controller.evidence is None
+    decision = controller.decide(signals, host)
+    evidence = controller.evidence
+    assert set(evidence.probabilities) == set(HEADS_USED_BY[decision.op])
+    assert set(evidence.probabilities[Head.OP]) == {op.name for op in evidence.legal_ops}
+    for choices in evidence.probabilities.values():
+        assert sum(choices.values()) == pytest.approx(1.0, abs=1e-5)
+    assert (evidence.value, evidence.moved) == (50.0, ())
+    controller.decide(build_signals(control_loss=0.3), host)
+    assert "control_loss" in {move.field for move in controller.evidence.moved}
 
 
 def test_where_only_the_data_knows_the_batches_those_of_the_epochs_so_far_count():
