@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from tamiyo.ui.dashboard import RunWatcher
+from tamiyo.ui.live_page.feed import StateFeed
+from tamiyo.ui.live_page.publishing import LogPublisher
+from tamiyo.ui.live_page.server import LivePageServer
+from tamiyo.ui.live_page.token import build_token, load_token
 from tamiyo.ui.metric import MetricView
 from tamiyo.ui.report.learning import LearningCurve, draw_learning_picture
 from tamiyo.ui.report.picture import draw_growth_picture
@@ -12,12 +16,17 @@ from tamiyo.ui.terminal.training import TrainingSink
 
 __all__ = [
     "LearningCurve",
+    "LivePageServer",
+    "LogPublisher",
     "MetricView",
     "ProgressSink",
     "RunWatcher",
+    "StateFeed",
     "TrainingSink",
+    "build_token",
     "draw_growth_picture",
     "draw_learning_picture",
+    "load_token",
     "render_compare_table",
     "render_result_table",
 ]
