@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from tamiyo.controller import SignalTracker, build_controller
     from tamiyo.engine import EpochMeter, GrowingOptimizer
     from tamiyo.model import TamiyoModel, attach, detach, propose_slots, save_export
-    from tamiyo.recipes import GrowResult, GrowSettings, grow, grow_task
+    from tamiyo.recipes import GrowResult, GrowSettings, RecordedController, grow, grow_task
     from tamiyo.recipes import load_network as load
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "GrowResult",
     "GrowSettings",
     "GrowingOptimizer",
+    "RecordedController",
     "SignalTracker",
     "TamiyoModel",
     "attach",
@@ -37,6 +38,7 @@ _HOMES: Final = {
     "GrowResult": ("tamiyo.recipes", "GrowResult"),
     "GrowSettings": ("tamiyo.recipes", "GrowSettings"),
     "GrowingOptimizer": ("tamiyo.engine", "GrowingOptimizer"),
+    "RecordedController": ("tamiyo.recipes", "RecordedController"),
     "SignalTracker": ("tamiyo.controller", "SignalTracker"),
     "TamiyoModel": ("tamiyo.model", "TamiyoModel"),
     "attach": ("tamiyo.model", "attach"),

@@ -58,7 +58,17 @@ def test_slots_may_stand_apart_or_with_commas(words):
 
 # --- help and descriptions --------------------------------------------------------------------
 
-COMMANDS = ["grow", "compare", "evaluate", "describe", "calibrate", "query", "watch"]
+COMMANDS = [
+    "grow",
+    "compare",
+    "evaluate",
+    "describe",
+    "calibrate",
+    "query",
+    "replay",
+    "explain",
+    "watch",
+]
 
 
 @pytest.mark.parametrize("words", [[], ["--help"], ["-h"]])
@@ -78,7 +88,8 @@ def test_help_of_a_command_has_examples(capsys, command):
 
 
 @pytest.mark.parametrize("words", [["--help"], ["describe", "--help"], ["evaluate", "--help"],
-                                   ["calibrate", "--help"]])  # fmt: skip
+                                   ["calibrate", "--help"], ["query", "--help"],
+                                   ["replay", "--help"], ["explain", "--help"]])  # fmt: skip
 def test_help_does_not_wait_for_torch(words):
     code = (
         "import sys\nfrom tamiyo.cli import main\n"

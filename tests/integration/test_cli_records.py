@@ -1,12 +1,16 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import pytest
 
+from tamiyo.recipes import grow_task
 from tamiyo.telemetry import JsonlSink
 from tests.support.commands import call
 from tests.support.events import build_run
+from tests.support.explained import build_episodes
+from tests.support.schedules import build_growing_config
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +61,7 @@ def test_query_gives_rows_as_objects(capsys, run_folder):
             {"seed_id": "r0c1-1-conv_light", "alpha": 1.0},
             {"seed_id": "r0c2-1-depthwise", "alpha": 0.7},
         ],
-        "is_torn": False,
+        "gaps": "",
     }
 
 
@@ -73,7 +77,7 @@ def test_query_of_a_torn_log_says_so(capsys, tmp_path, run_folder):
     log.write_bytes((run_folder / "events.jsonl").read_bytes()[:-9])
     code, out, err = call(capsys, "query", tmp_path, "SELECT count(*) AS n FROM RunFinished")
     assert (code, out.split()) == (0, ["n", "0"])
-    assert err == "tamiyo: the log's last event is torn and left out\n"
+    assert err == "tamiyo: left out of the log: a torn last event\n"
 
 
 @pytest.mark.parametrize(
@@ -100,4 +104,109 @@ def test_a_damaged_log_is_refused_in_one_line(capsys, tmp_path, line):
     code, out, err = call(capsys, "query", tmp_path)
     assert (code, out) == (2, "")
     assert "line 1" in err
+    assert err.count("\n") == 1
+
+
+# --- replay -----------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def grown(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("grown")
+    grow_task(build_growing_config(folder), folder / "run", twin=False)
+    return folder / "run"
+
+
+def test_replay_says_that_a_network_is_equal(capsys, grown, tmp_path):
+    code, out, err = call(capsys, "replay", grown, "--out", tmp_path / "again")
+    assert (code, err) == (0, "")
+    assert "r0c1 conv_light (sigmoid_add, alpha 1.00)" in out
+    assert "equal: the rebuilt network is the exported one, bit for bit" in out
+    assert (tmp_path / "again" / "weights.safetensors").read_bytes() == (
+        grown / "export" / "weights.safetensors"
+    ).read_bytes()
+
+
+def test_replay_that_is_not_equal_exits_with_1(capsys, grown, tmp_path):
+    folder = shutil.copytree(grown, tmp_path / "copy")
+    log = folder / "events.jsonl"
+    text = log.read_text(encoding="utf-8")
+    log.write_text(text.replace('"alpha_target": "FULL"', '"alpha_target": "HALF"'), "utf-8")
+    code, out, _ = call(capsys, "replay", folder)
+    assert code == 1
+    assert "as recorded, then " in out
+    assert " was exported" in out
+    assert "\nNOT EQUAL: " in out
+    code, out, _ = call(capsys, "replay", folder, "--json")
+    assert (code, json.loads(out)["is_equal"]) == (1, False)
+
+
+def test_replay_without_an_export_compares_the_numbers(capsys, grown, tmp_path):
+    folder = shutil.copytree(grown, tmp_path / "copy")
+    shutil.rmtree(folder / "export")
+    code, out, _ = call(capsys, "replay", folder)
+    assert code == 0
+    assert "nothing exported to compare it with" in out
+    assert out.endswith("equal: every number the run recorded came out again, bit for bit\n")
+
+
+@pytest.mark.parametrize("damage", ["config", "log"])
+def test_a_run_that_cannot_be_replayed_is_refused_in_one_line(capsys, grown, tmp_path, damage):
+    folder = shutil.copytree(grown, tmp_path / "copy")
+    if damage == "log":
+        (folder / "events.jsonl").write_text("", "utf-8")
+    else:
+        (folder / "config.json").unlink()
+    code, out, err = call(capsys, "replay", folder)
+    assert (code, out) == (2, "")
+    assert err.count("\n") == 1
+
+
+# --- explain ----------------------------------------------------------------------------------
+
+
+def test_explain_tells_a_decision_of_a_run(capsys, run_folder):
+    code, out, err = call(capsys, "explain", run_folder, "--epoch", "8")
+    assert (code, err) == (0, "")
+    assert "decided    GERMINATE in r0c1: blueprint conv_light" in out
+    assert "What followed" in out
+
+
+def test_explain_tells_a_decision_of_an_episode_with_what_the_fields_mean(capsys, tmp_path):
+    with JsonlSink(tmp_path / "events.jsonl") as sink:
+        for event in build_episodes():
+            sink.emit(event)
+    words = ("explain", tmp_path, "--epoch", "12", "--env", "0", "--episode", "0")
+    code, out, err = call(capsys, *words)
+    assert (code, err) == (0, "")
+    assert "environment 0, episode 0" in " ".join(out.split())
+    assert "loss on the control split" in " ".join(out.split())
+    told = json.loads(call(capsys, *words, "--json")[1])
+    assert told["decision"]["evidence"]["value"] == 1.25
+    assert told["fate"]["event"] == "SeedPruned"
+    assert told["followed"][0]["event"] == "SeedGerminated"
+    assert [after["reward"] for after in told["after"]] == [0.25] * 5
+
+
+def test_explain_of_a_torn_log_says_so(capsys, tmp_path, run_folder):
+    log = tmp_path / "events.jsonl"
+    log.write_bytes((run_folder / "events.jsonl").read_bytes()[:-9])
+    code, _, err = call(capsys, "explain", tmp_path, "--epoch", "8")
+    assert (code, err) == (0, "tamiyo: left out of the log: a torn last event\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ([], "--epoch INT must be given"),
+        (["--epoch", "70"], "epoch must be one that something was decided in, from 1 to 55 here"),
+        (["--epoch", "8", "--env", "3"], "environment must be one of 0, got 3"),
+        (["--epoch", "8", "--episode", "3"], "episode must be left out"),
+        (["--epoch", "8", "--after", "0"], "after must be at least 1, got 0"),
+    ],
+)
+def test_decisions_that_are_not_there_are_refused_in_one_line(capsys, run_folder, words, message):
+    code, out, err = call(capsys, "explain", run_folder, *words)
+    assert (code, out) == (2, "")
+    assert message in err
     assert err.count("\n") == 1

@@ -23,6 +23,7 @@ from tamiyo.contracts import (
 from tamiyo.environment import SurrogateVectorEnv, build_tiny_config, solve
 from tamiyo.learning import Normalization, PPOConfig, Trainer, TrainerConfig, load_policy
 from tamiyo.learning.checkpoint import Checkpoint
+from tamiyo.learning.collecting import play_episodes
 from tamiyo.learning.ppo import _Lesson
 from tamiyo.observation import is_allowed
 from tamiyo.policy import NetworkConfig
@@ -296,7 +297,7 @@ def test_judging_a_policy_changes_nothing_of_its_training(tmp_path):
     before = trainer.encode_checkpoint()
     (tmp_path / "file").write_bytes(before)
     loaded = load_policy(tmp_path / "file")
-    played = trainer.play(build_surrogate(), episodes=8, seed=5)
+    played = play_episodes(trainer.policy, build_surrogate(), episodes=8, seed=5)
     assert trainer.encode_checkpoint() == before
     raw = torch.rand(3, loaded.specs.observation.size)
     assert torch.equal(loaded.normalizer.normalize(raw), trainer.policy.normalizer.normalize(raw))

@@ -6,7 +6,7 @@ import gymnasium
 import pytest
 
 from tamiyo.environment import PROBES, ProbeVectorEnv
-from tamiyo.learning import Normalization, PPOConfig, Trainer, TrainerConfig
+from tamiyo.learning import Normalization, PPOConfig, Trainer, TrainerConfig, play_episodes
 from tamiyo.policy import NetworkConfig
 
 SOLVED = 0.03  # points below the optimum
@@ -29,7 +29,7 @@ def build_trainer(probe, *, updates, envs=16, network=None, **settings):
 
 def play(trainer, probe):
     env = ProbeVectorEnv(64, probe=probe)
-    return trainer.play(env, episodes=256, seed=1000).mean()
+    return play_episodes(trainer.policy, env, episodes=256, seed=1000).mean()
 
 
 def is_solved_in_time(trainer, probe):
@@ -88,5 +88,7 @@ def test_cartpole_is_balanced_without_seeing_velocities():
     trainer = Trainer(gymnasium.make_vec(name, num_envs=16), config, seed=0)
     trainer.train()
     assert trainer.steps < 50_000 + 16 * 128
-    judged = trainer.play(gymnasium.make_vec(name, num_envs=32), episodes=32, seed=1000)
+    judged = play_episodes(
+        trainer.policy, gymnasium.make_vec(name, num_envs=32), episodes=32, seed=1000
+    )
     assert judged.mean() >= 450

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from tamiyo.contracts.actions import AlphaMode, Blueprint, Style, Tempo
 from tamiyo.contracts.errors import SlotIdError
@@ -191,6 +191,11 @@ class HostReport:
     def slot_ids(self) -> tuple[str, ...]:
         """Ids of the slots in the order of the slot head."""
         return tuple(slot.slot_id for slot in self.slots)
+
+    def without_tables(self) -> HostReport:
+        """Return the report with empty ``blueprint_parameters``, which never change."""
+        slots = tuple(replace(slot, blueprint_parameters={}) for slot in self.slots)
+        return replace(self, slots=slots)
 
     def slot(self, slot_id: str) -> SlotReport:
         """Return the report of one slot.

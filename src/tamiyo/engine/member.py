@@ -232,7 +232,8 @@ class Member:
         host = self.model.report()
         if self._check_invariants:
             _check_stages(host)
-        self._sink.emit(EpochCompleted(environment=self.environment, measured=measured, host=host))
+        told = host.without_tables()
+        self._sink.emit(EpochCompleted(environment=self.environment, measured=measured, host=told))
         return StepResult(measured=measured, host=host, refusal=refusal)
 
     def describe_start(self) -> StepResult:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from tamiyo.environment.dict_observation import DictObservation, VectorDictObservation
+from tamiyo.environment.hosts.building import EpisodeKey
 from tamiyo.environment.hosts.config import Baseline, HostEnvConfig
+from tamiyo.environment.hosts.rebuilding import RebuiltEpisode, rebuild_episode
 from tamiyo.environment.hosts.single_env import HostEnv
 from tamiyo.environment.hosts.vector_env import HostVectorEnv
 from tamiyo.environment.likeness import build_digits_config
@@ -39,6 +41,7 @@ __all__ = [
     "Baseline",
     "ClairvoyantPlan",
     "DictObservation",
+    "EpisodeKey",
     "EpisodeOutcomes",
     "HeuristicFamily",
     "HostEnv",
@@ -48,6 +51,7 @@ __all__ = [
     "Probe",
     "ProbeEnv",
     "ProbeVectorEnv",
+    "RebuiltEpisode",
     "RewardKind",
     "ScheduleFamily",
     "SchedulePlans",
@@ -64,6 +68,7 @@ __all__ = [
     "play_controllers",
     "play_episode",
     "play_schedules",
+    "rebuild_episode",
     "register_environments",
     "search_family",
     "search_heuristic",

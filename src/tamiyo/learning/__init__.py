@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from tamiyo.learning.alarms import find_alarms
 from tamiyo.learning.buffer import Rollout, TamiyoRolloutBuffer
 from tamiyo.learning.checkpoint import (
     Checkpoint,
@@ -24,16 +23,19 @@ from tamiyo.learning.normalizers import (
 )
 from tamiyo.learning.ppo import PPO, PPOConfig
 from tamiyo.learning.trainer import DEFAULT_ROLLOUT_STEPS, Trainer, TrainerConfig
+from tamiyo.learning.watching import Alarm, PhaseClock, find_alarms
 
 __all__ = [
     "DEFAULT_ROLLOUT_STEPS",
     "PPO",
+    "Alarm",
     "Checkpoint",
     "ClipMode",
     "LearnedPolicy",
     "Normalization",
     "ObservationNormalizer",
     "PPOConfig",
+    "PhaseClock",
     "RewardNormalizer",
     "Rollout",
     "Specs",

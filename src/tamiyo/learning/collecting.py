@@ -13,6 +13,8 @@ from torch import Tensor
 from tamiyo.contracts import RolloutReport, derive_seed
 from tamiyo.learning.checkpoint import Specs, check_specs
 from tamiyo.learning.lockstep import Array, Lockstep, Moment
+from tamiyo.learning.watching import DecisionListener, NoListener, PhaseClock
+from tamiyo.policy import name_probabilities
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -23,8 +25,12 @@ if TYPE_CHECKING:
     from tamiyo.learning.buffer import Rollout, TamiyoRolloutBuffer
     from tamiyo.learning.checkpoint import LearnedPolicy
     from tamiyo.learning.lockstep import Outcome
-    from tamiyo.learning.normalizers import ObservationNormalizer, RewardNormalizer
-    from tamiyo.policy import ActorCritic
+    from tamiyo.learning.normalizers import (
+        ObservationNormalizer,
+        RewardNormalizer,
+        ValueScale,
+    )
+    from tamiyo.policy import ActorCritic, ActResult
 
 __all__ = ["Collected", "Collector", "fit_policy", "play_episodes"]
 
@@ -82,6 +88,8 @@ class Collector:
         observations: Scale of the observations; not changed but for its counts.
         rewards: Scale of the rewards; likewise.
         seed: Seed of the run; environments and sampling have generators of their own.
+        clock: Told which phase is on.
+        listener: Told what the policy thinks when it decides.
     """
 
     def __init__(
@@ -92,12 +100,16 @@ class Collector:
         observations: ObservationNormalizer,
         rewards: RewardNormalizer,
         seed: int,
+        clock: PhaseClock | None = None,
+        listener: DecisionListener | None = None,
     ) -> None:
         self._lockstep = lockstep
         self._network = network
         self._observations = observations
         self._rewards = rewards
         self._seed = seed
+        self._clock = clock or PhaseClock()
+        self._listener = listener or NoListener()
         self._generator = torch.Generator().manual_seed(derive_seed(seed, 0, "actions"))
         self._seen: list[Tensor] = []
         self._ended: list[tuple[float, int]] = []
@@ -119,6 +131,7 @@ class Collector:
         self,
         buffer: TamiyoRolloutBuffer,
         *,
+        value_scale: ValueScale,
         should_stop: Callable[[], bool] = lambda: False,
         on_step: Callable[[], None] = lambda: None,
     ) -> Collected | None:
@@ -126,6 +139,7 @@ class Collector:
 
         Args:
             buffer: Cleared, unless it is partial, filled and finished here.
+            value_scale: What values are in raw rewards, for the listener.
             should_stop: Asked before every step; true leaves the rollout partial.
             on_step: Told of every step.
 
@@ -143,7 +157,7 @@ class Collector:
             if should_stop():
                 return None
             self._seen.append(torch.from_numpy(self._now.observations))
-            self._ended.extend(self._step(buffer))
+            self._ended.extend(self._step(buffer, value_scale))
             on_step()
         is_running = ~(self._now.starts | self._now.idle)
         buffer.finish(self._compute_values(self._now.observations, is_running))
@@ -183,16 +197,26 @@ class Collector:
         """Go on with the sampling of another collector, but not with its episodes."""
         self._generator.set_state(state["generator"])
 
-    def _step(self, buffer: TamiyoRolloutBuffer) -> Iterator[tuple[float, int]]:
+    def _step(
+        self, buffer: TamiyoRolloutBuffer, value_scale: ValueScale
+    ) -> Iterator[tuple[float, int]]:
         """Store one step; return the sums of the episodes that ended."""
         now = self._now
         starts, masks = torch.from_numpy(now.starts), torch.from_numpy(now.masks)
         observations = self._observations.normalize(torch.from_numpy(now.observations))
         state = self._state.masked_fill(starts[:, None], 0.0)
-        result = self._network.act(
-            observations, masks, state, deterministic=False, generator=self._generator
-        )
-        outcome, self._now = self._lockstep.step(now, result.actions.numpy())
+        with self._clock.phase("policy"):
+            result = self._network.act(
+                observations,
+                masks,
+                state,
+                deterministic=False,
+                generator=self._generator,
+                explained=len(self._listener.rows),
+            )
+        self._tell(result, value_scale)
+        with self._clock.phase("environment"):
+            outcome, self._now = self._lockstep.step(now, result.actions.numpy())
         self._state = result.state
         rewards = torch.from_numpy(outcome.rewards)
         buffer.add(
@@ -211,6 +235,14 @@ class Collector:
             valid=torch.from_numpy(~now.idle),
         )
         return self._sum_up(now.idle, outcome)
+
+    def _tell(self, result: ActResult, value_scale: ValueScale) -> None:
+        """Tell the listener what the policy thought."""
+        for row in self._listener.rows:
+            named = name_probabilities(
+                self._lockstep.action_spec, result.actions[row], result.probabilities[row]
+            )
+            self._listener.hear(row, named, value_scale.apply(float(result.values[row])))
 
     def _compute_values(self, observations: Array, rows: Array) -> Tensor:
         """Value what some environments show with the state they carry; 0 for all others."""

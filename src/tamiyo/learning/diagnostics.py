@@ -9,12 +9,19 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from tamiyo.contracts import AdvantageReport, HeadReport, OpReport, PolicyReport, ValueReport
+from tamiyo.contracts import (
+    AdvantageReport,
+    HeadReport,
+    OpReport,
+    PolicyReport,
+    UpdateReport,
+    ValueReport,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tamiyo.contracts import ActionSpec
+    from tamiyo.contracts import ActionSpec, RolloutReport
 
 __all__ = [
     "MinibatchReading",
@@ -77,6 +84,26 @@ class UpdateParts:
     heads: Mapping[str, HeadReport]
     ops: Mapping[str, OpReport]
     forced_fraction: float
+
+    def report(self, rollout: RolloutReport, *, update: int, steps: int) -> UpdateReport:
+        """Put the report of the update together, without alarms.
+
+        Args:
+            rollout: What was learned from.
+            update: Number of the update, counted from 1.
+            steps: Environment steps made so far.
+        """
+        return UpdateReport(
+            update=update,
+            steps=steps,
+            rollout=rollout,
+            policy=self.policy,
+            value=self.value,
+            advantages=self.advantages,
+            heads=self.heads,
+            ops=self.ops,
+            alarms=(),
+        )
 
 
 def estimate_kl(log_ratios: Tensor) -> Tensor:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import torch
 
 from tamiyo.contracts import (
+    AlarmRaised,
     ArtifactError,
     NullSink,
     UpdateCompleted,
@@ -19,7 +20,6 @@ from tamiyo.contracts import (
     derive_seed,
     encode_record,
 )
-from tamiyo.learning.alarms import find_alarms
 from tamiyo.learning.buffer import TamiyoRolloutBuffer
 from tamiyo.learning.checkpoint import (
     Checkpoint,
@@ -29,7 +29,7 @@ from tamiyo.learning.checkpoint import (
     check_training,
     decode_report,
 )
-from tamiyo.learning.collecting import Collector, play_episodes
+from tamiyo.learning.collecting import Collector
 from tamiyo.learning.lockstep import Lockstep
 from tamiyo.learning.normalizers import (
     Normalization,
@@ -38,20 +38,19 @@ from tamiyo.learning.normalizers import (
     ValueScale,
 )
 from tamiyo.learning.ppo import PPO, PPOConfig
+from tamiyo.learning.watching import PhaseClock, find_alarms
 from tamiyo.policy import ActorCritic, NetworkConfig
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    import numpy as np
     from gymnasium.vector import VectorEnv
-    from numpy.typing import NDArray
     from torch import nn
 
     from tamiyo.contracts import EventSink
     from tamiyo.learning.collecting import Collected
-    from tamiyo.learning.diagnostics import UpdateParts
+    from tamiyo.learning.watching import DecisionListener
 
 __all__ = ["DEFAULT_ROLLOUT_STEPS", "Trainer", "TrainerConfig"]
 
@@ -102,6 +101,8 @@ class Trainer:
         sink: Where the reports of the updates go.
         check_invariants: Check before every update that the rollout is coherent (slow).
         on_step: Told, after every step of the environments, how many were made in all.
+        clock: Told which phase is on: policy, environment or update.
+        listener: Told what the policy thinks when it decides.
 
     Raises:
         ConfigError: If the environment cannot be worked with, or has fewer environments than there
@@ -124,6 +125,8 @@ class Trainer:
         sink: EventSink | None = None,
         check_invariants: bool = False,
         on_step: Callable[[int], None] = lambda _steps: None,
+        clock: PhaseClock | None = None,
+        listener: DecisionListener | None = None,
     ) -> None:
         self.updates = 0
         self.steps = 0
@@ -131,6 +134,7 @@ class Trainer:
         self._seed = seed
         self._sink = sink or NullSink()
         self._on_step = on_step
+        self._clock = clock or PhaseClock()
         self._history: deque[UpdateReport] = deque(maxlen=4)
         self._lockstep = lockstep = Lockstep(env)
         self.specs = Specs(lockstep.action_spec, lockstep.observation_spec)
@@ -138,9 +142,9 @@ class Trainer:
             lockstep.observation_spec,
             lockstep.action_spec,
             config.network,
-            generator=self._make_generator("network"),
+            generator=_make_generator(seed, "network"),
         )
-        self._dealing = self._make_generator("minibatches")
+        self._dealing = _make_generator(seed, "minibatches")
         self._ppo = PPO(self.network, lockstep.action_spec, config.ppo)
         self._observations = ObservationNormalizer(lockstep.observation_spec)
         self._rewards = RewardNormalizer(lockstep.num_envs, gamma=config.ppo.gamma)
@@ -150,6 +154,8 @@ class Trainer:
             observations=self._observations,
             rewards=self._rewards,
             seed=seed,
+            clock=self._clock,
+            listener=listener,
         )
         state = self.network.initial_state(lockstep.num_envs)
         self.buffer = TamiyoRolloutBuffer(
@@ -175,9 +181,7 @@ class Trainer:
             normalizer=deepcopy(self._observations),
             specs=self.specs,
             episode_length=self._lockstep.episode_length,
-            value_scale=ValueScale.read(
-                self._ppo.value_normalizer.state_dict(), self._rewards.state_dict()
-            ),
+            value_scale=self._read_value_scale(),
         )
 
     def start_from(self, policy: LearnedPolicy) -> None:
@@ -235,18 +239,30 @@ class Trainer:
         collected = self.collect(should_stop)
         if collected is None:
             return None
-        parts = self._ppo.update(
-            self.buffer,
-            learning_rate=learning_rate,
-            entropy_coefficient=entropy_coefficient,
-            generator=self._dealing,
-        )
+        with self._clock.phase("update"):
+            parts = self._ppo.update(
+                self.buffer,
+                learning_rate=learning_rate,
+                entropy_coefficient=entropy_coefficient,
+                generator=self._dealing,
+            )
         self.updates += 1
-        report = self._report(collected, parts)
-        report = replace(report, alarms=find_alarms(report, tuple(self._history)))
+        rollout = collected.describe(
+            self.buffer.rollout,
+            forced_fraction=parts.forced_fraction,
+            saturated=self._lockstep.saturated()
+            | self._observations.saturated()
+            | self._rewards.saturated(),
+            environment=self._lockstep.metrics(),
+        )
+        report = parts.report(rollout, update=self.updates, steps=self.steps)
+        alarms = find_alarms(report, tuple(self._history))
+        report = replace(report, alarms=tuple(message for _, message in alarms))
         self._history.append(report)
         self._rescale(collected)
         self._sink.emit(UpdateCompleted(report=report))
+        for kind, message in alarms:
+            self._sink.emit(AlarmRaised(kind=kind, message=message, steps=self.steps))
         return report
 
     def collect(self, should_stop: Callable[[], bool] = lambda: False) -> Collected | None:
@@ -262,6 +278,7 @@ class Trainer:
             self._lockstep.reset_counts()
         collected = self._collector.collect(
             self.buffer,
+            value_scale=self._read_value_scale(),
             should_stop=should_stop,
             on_step=lambda: self._on_step(self.steps + self.buffer.valid_steps),
         )
@@ -269,20 +286,15 @@ class Trainer:
             self.steps += self.buffer.valid_steps
         return collected
 
-    def play(
-        self, env: VectorEnv[Any, Any, Any], *, episodes: int, seed: int, deterministic: bool = True
-    ) -> NDArray[np.float64]:
-        """Play whole episodes with the policy as it is now; as :func:`play_episodes`."""
-        return play_episodes(
-            self.policy, env, episodes=episodes, seed=seed, deterministic=deterministic
-        )
-
-    def encode_checkpoint(self) -> bytes:
+    def encode_checkpoint(self, **notes: int) -> bytes:
         """Return the content of a checkpoint file, whole and without a pickle.
 
         Where the environment offers ``state_dict``, training goes on from it as if it had never
         stopped, a partial rollout included; elsewhere that is dropped and the episodes that run
         begin anew.
+
+        Args:
+            **notes: What the caller wants to find again in the facts of the :class:`Checkpoint`.
         """
         stateful = self._lockstep.stateful
         state = stateful.state_dict() if stateful else {}
@@ -300,6 +312,7 @@ class Trainer:
             "episode_length": self._lockstep.episode_length,
             "updates": self.updates,
             "steps": self.steps,
+            "notes": notes,
             "history": [encode_record(report) for report in self._history],
         }
         return Checkpoint(groups=groups, facts=facts).encode()
@@ -335,6 +348,9 @@ class Trainer:
             self._collector.begin_episodes(f"environment after update {self.updates}")
             self._rewards.returns.zero_()
 
+    def _read_value_scale(self) -> ValueScale:
+        return ValueScale.read(self._ppo.value_normalizer.state_dict(), self._rewards.state_dict())
+
     def _modules(self) -> dict[str, nn.Module]:
         return {
             "network": self.network,
@@ -353,30 +369,6 @@ class Trainer:
             "config": encode_record(self._config),
         }
 
-    def _make_generator(self, purpose: str) -> torch.Generator:
-        return torch.Generator().manual_seed(derive_seed(self._seed, 0, purpose))
-
-    def _report(self, collected: Collected, parts: UpdateParts) -> UpdateReport:
-        rollout = collected.describe(
-            self.buffer.rollout,
-            forced_fraction=parts.forced_fraction,
-            saturated=self._lockstep.saturated()
-            | self._observations.saturated()
-            | self._rewards.saturated(),
-            environment=self._lockstep.metrics(),
-        )
-        return UpdateReport(
-            update=self.updates,
-            steps=self.steps,
-            rollout=rollout,
-            policy=parts.policy,
-            value=parts.value,
-            advantages=parts.advantages,
-            heads=parts.heads,
-            ops=parts.ops,
-            alarms=(),
-        )
-
     def _rescale(self, collected: Collected) -> None:
         """Let the normalizers take in the rollout, now that it is learned from."""
         rollout = self.buffer.rollout
@@ -386,3 +378,7 @@ class Trainer:
             self._rewards.update(rollout.rewards_raw, ended=rollout.ended, valid=rollout.valid)
         self._observations.reset_counts()
         self._rewards.reset_counts()
+
+
+def _make_generator(seed: int, purpose: str) -> torch.Generator:
+    return torch.Generator().manual_seed(derive_seed(seed, 0, purpose))

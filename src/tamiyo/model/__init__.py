@@ -32,7 +32,14 @@ from tamiyo.model.export import (
     write_atomically,
 )
 from tamiyo.model.host import HOST_OWNER, TamiyoModel, attach, count_trainable
-from tamiyo.model.modules import GrownModule, LearnedGate, SeedModule, SqueezeExcite, StandIn
+from tamiyo.model.modules import (
+    WEIGHTS_FILE,
+    GrownModule,
+    LearnedGate,
+    SeedModule,
+    SqueezeExcite,
+    StandIn,
+)
 from tamiyo.model.randomness import drawing_from, preserving_buffers
 from tamiyo.model.seed import SeedMeasurement
 from tamiyo.model.tap import Site, map_names, tapping
@@ -41,6 +48,7 @@ __all__ = [
     "BLUEPRINTS",
     "GROWTH_FORMAT",
     "HOST_OWNER",
+    "WEIGHTS_FILE",
     "AlphaSchedule",
     "BlueprintEntry",
     "CommandOutcome",

@@ -55,7 +55,7 @@ class MoveTracker:
         order = np.argsort(-sizes, kind="stable")[:_MOST_MOVES]
         return tuple(
             FieldMove(
-                field=self._names[place], before=float(before[place]), after=float(after[place])
+                field=self._names[place], before=_round(before[place]), after=_round(after[place])
             )
             for place in order.tolist()
             if sizes[place] > 0
@@ -64,6 +64,11 @@ class MoveTracker:
     def forget(self) -> None:
         """Begin anew, as before a first decision."""
         self.last = np.full_like(self.last, np.nan)
+
+
+def _round(value: np.float32) -> float:
+    """Return the shortest number that is the same in single precision."""
+    return float(str(value))
 
 
 def _name(field: str, slot_ids: Sequence[str]) -> str:

@@ -24,14 +24,14 @@ def name_probabilities(
         probabilities: A row of :attr:`ActResult.probabilities`, shape ``[H, A]``.
 
     Returns:
-        Head to its legal choices with their probabilities, which sum to 1; only heads that the op
-        uses.
+        Head to its legal choices with their probabilities to six digits, which sum to 1; only heads
+        that the op uses.
     """
     used = spec.used_when[int(action[0])]
     rows = zip(spec.heads, probabilities.tolist(), strict=True)
     return {
         head.name: {
-            choice: number
+            choice: float(f"{number:.6g}")
             for choice, number in zip(head.choices, row[: head.size], strict=True)
             if not isnan(number)
         }

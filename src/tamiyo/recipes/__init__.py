@@ -10,6 +10,11 @@ from tamiyo.recipes.comparison import (
     compare_runs,
     run_seeds,
 )
+from tamiyo.recipes.comparison.statistics import (
+    Interval,
+    compute_interquartile_mean,
+    compute_paired_interval,
+)
 from tamiyo.recipes.config import (
     RunConfig,
     build_effective_task,
@@ -46,8 +51,13 @@ from tamiyo.recipes.learned_controller import (
 from tamiyo.recipes.load import load_network
 from tamiyo.recipes.lockstep import EngineUse, Lockstep, build_task_lockstep
 from tamiyo.recipes.own import GrowResult, GrowSettings, grow
+from tamiyo.recipes.replaying import (
+    RecordedController,
+    ReplayResult,
+    read_recorded_run,
+    replay_run,
+)
 from tamiyo.recipes.run_folder import RunFolder
-from tamiyo.recipes.statistics import Interval, compute_interquartile_mean, compute_paired_interval
 from tamiyo.recipes.stopping import StopRequest
 
 __all__ = [
@@ -64,6 +74,8 @@ __all__ = [
     "LearnedController",
     "Lockstep",
     "OnProgress",
+    "RecordedController",
+    "ReplayResult",
     "RunConfig",
     "RunFolder",
     "SeedResults",
@@ -93,6 +105,8 @@ __all__ = [
     "load_network",
     "load_training",
     "play_baselines",
+    "read_recorded_run",
+    "replay_run",
     "resume_training",
     "run_seeds",
     "train_controller",

@@ -2,6 +2,14 @@
 
 from __future__ import annotations
 
+from tamiyo.telemetry.explaining.course import Course, find_course, find_host_events
+from tamiyo.telemetry.explaining.explanation import (
+    EpochAfter,
+    Explanation,
+    HeadChoice,
+    SlotOptions,
+    explain_decision,
+)
 from tamiyo.telemetry.following import DamagedLine, EventFollower
 from tamiyo.telemetry.live import (
     LiveAlarm,
@@ -28,21 +36,27 @@ from tamiyo.telemetry.records import (
     SlotSpan,
     TwinOutcome,
 )
+from tamiyo.telemetry.scanning import EventScan
 from tamiyo.telemetry.sinks import FanOutSink, JsonlSink, MemorySink
 from tamiyo.telemetry.summary import summarize_run
 from tamiyo.telemetry.tables.database import EventDatabase, QueryResult, TableContent
 from tamiyo.telemetry.training import TrainingSummary, summarize_training
 
 __all__ = [
+    "Course",
     "DamagedLine",
     "DecisionRow",
+    "EpochAfter",
     "EpochPoint",
     "EventDatabase",
     "EventFollower",
     "EventLog",
+    "EventScan",
+    "Explanation",
     "FanOutSink",
     "FossilRow",
     "GerminationRow",
+    "HeadChoice",
     "JsonlSink",
     "LiveAlarm",
     "LiveCurve",
@@ -60,10 +74,14 @@ __all__ = [
     "RollbackRow",
     "RunOutcome",
     "RunSummary",
+    "SlotOptions",
     "SlotSpan",
     "TableContent",
     "TrainingSummary",
     "TwinOutcome",
+    "explain_decision",
+    "find_course",
+    "find_host_events",
     "read_events",
     "summarize_run",
     "summarize_training",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Self
 
@@ -87,8 +88,15 @@ class JsonlSink:
         """Write one line."""
         written = self._clock().isoformat(timespec="milliseconds")
         line = {"schema": EVENT_SCHEMA, "time": written, **encode_event(event)}
-        self._file.write(json.dumps(_make_finite(line), ensure_ascii=False, allow_nan=False) + "\n")
+        text = json.dumps(
+            _make_finite(line), ensure_ascii=False, allow_nan=False, separators=(",", ":")
+        )
+        self._file.write(text + "\n")
         self._file.flush()
+
+    def sync(self) -> None:
+        """Have the system bring what was written to the disk."""
+        os.fsync(self._file.fileno())
 
     def close(self) -> None:
         """Close the file; closing twice does no harm."""

@@ -10,6 +10,7 @@ from tamiyo.ui.live_page.token import build_token, load_token
 from tamiyo.ui.metric import MetricView
 from tamiyo.ui.report.learning import LearningCurve, draw_learning_picture
 from tamiyo.ui.report.picture import draw_growth_picture
+from tamiyo.ui.terminal.explanation import render_explanation
 from tamiyo.ui.terminal.progress import ProgressSink
 from tamiyo.ui.terminal.tables import render_compare_table, render_result_table
 from tamiyo.ui.terminal.training import TrainingSink
@@ -28,5 +29,6 @@ __all__ = [
     "draw_learning_picture",
     "load_token",
     "render_compare_table",
+    "render_explanation",
     "render_result_table",
 ]

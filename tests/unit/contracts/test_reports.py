@@ -81,3 +81,11 @@ def test_a_record_cannot_be_changed(record):
 def test_every_field_of_a_report_is_read_by_something(record, name):
     is_read = re.search(rf"(\.|\"){name}\b", read_consumers()) is not None
     assert is_read or name in LOGGED_ONLY, f"nothing reads {record}.{name}"
+
+
+def test_a_report_without_tables_is_the_same_otherwise():
+    host = build_host_report()
+    told = host.without_tables()
+    assert all(slot.blueprint_parameters == {} for slot in told.slots)
+    assert [slot.seed for slot in told.slots] == [slot.seed for slot in host.slots]
+    assert (told.epoch, told.parameters) == (host.epoch, host.parameters)

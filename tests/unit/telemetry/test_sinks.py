@@ -36,8 +36,8 @@ def test_every_event_survives_the_way_through_a_file(event, tmp_path):
 def test_a_line_begins_with_schema_time_and_event(tmp_path):
     write(tmp_path / "events.jsonl", [EVENT], clock=fixed_clock)
     assert (tmp_path / "events.jsonl").read_text(encoding="utf-8") == (
-        '{"schema": 3, "time": "2026-01-02T03:04:05.000+00:00", '
-        '"event": "TamiyoInitiated", "environment": 0, "epoch": 6}\n'
+        '{"schema":3,"time":"2026-01-02T03:04:05.000+00:00",'
+        '"event":"TamiyoInitiated","environment":0,"epoch":6}\n'
     )
 
 

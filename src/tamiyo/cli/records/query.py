@@ -40,6 +40,8 @@ _EXAMPLES: Final = """\
   tamiyo query RUN "SELECT epoch, json_extract(evidence_probabilities, '$.OP.WAIT') AS wait
                     FROM DecisionMade"
       how probable it was to wait
+  tamiyo query RUN "SELECT episode, sum(reward), sum(compute_rent) FROM rewards GROUP BY episode"
+      what the episodes of a training were paid
   tamiyo query RUN "SELECT event, count(*) AS events FROM events GROUP BY event" --json
       for a script
 
@@ -87,11 +89,11 @@ def run(words: Sequence[str]) -> None:
     result = database.query(arguments.sql)
     if arguments.json:
         rows = [dict(zip(result.columns, row, strict=True)) for row in result.rows]
-        print(json.dumps({"rows": rows, "is_torn": result.is_torn}))
+        print(json.dumps({"rows": rows, "gaps": result.gaps}))
     else:
         _show(result, arguments.rows)
-    if result.is_torn:
-        print("tamiyo: the log's last event is torn and left out", file=sys.stderr)
+    if result.gaps:
+        print(f"tamiyo: {result.gaps}", file=sys.stderr)
 
 
 def _list_tables(tables: Sequence[TableContent], *, as_json: bool) -> None:

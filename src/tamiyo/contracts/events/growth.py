@@ -112,7 +112,8 @@ class EpochCompleted:
     Attributes:
         environment: Index of the environment.
         measured: What the epoch measured.
-        host: The host with its slots after it.
+        host: The host with its slots after it, without the tables of what blueprints would add:
+            they never change, and the start of the run or episode has them.
     """
 
     environment: int

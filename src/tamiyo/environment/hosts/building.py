@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from tamiyo.model import SlotProbes
     from tamiyo.tasks import Task, TrainingData
 
-__all__ = ["EpisodeKey", "PopulationBuilder", "choose_engine"]
+__all__ = ["EpisodeKey", "PopulationBuilder", "build_members", "choose_engine"]
 
 _TRIED_HOSTS = 4
 """Hosts that stand for many when an engine is chosen."""
@@ -39,10 +39,12 @@ class EpisodeKey:
     Attributes:
         seed: Seed of the run: ``tamiyo grow`` with it trains the same host.
         environment: Index of the environment; twins have the one of their group's first.
+        is_told: Whether events are told of it.
     """
 
     seed: int
     environment: int
+    is_told: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,13 +64,13 @@ class PopulationBuilder:
 
         Args:
             keys: The hosts.
-            sink: Where events go.
+            sink: Where the events of those go that are told of.
 
         Raises:
             ConfigError: If a host exceeds the budget, its untrained loss contradicts the task, or
                 the engine cannot train it.
         """
-        return build_population(_build_members(self.config, keys, sink), self.kind).population
+        return build_population(build_members(self.config, keys, sink), self.kind).population
 
 
 def choose_engine(config: HostEnvConfig) -> EngineKind:
@@ -81,12 +83,22 @@ def choose_engine(config: HostEnvConfig) -> EngineKind:
         ConfigError: If the engine that was asked for cannot train them.
     """
     keys = [EpisodeKey(seed=0, environment=index) for index in range(_TRIED_HOSTS)]
-    return build_population(_build_members(config, keys, NullSink()), config.engine.engine).kind
+    return build_population(build_members(config, keys, NullSink()), config.engine.engine).kind
 
 
-def _build_members(
+def build_members(
     config: HostEnvConfig, keys: Sequence[EpisodeKey], sink: EventSink
 ) -> list[Member]:
+    """Build the hosts of some episodes, untrained.
+
+    Args:
+        config: What the episodes are like.
+        keys: The hosts.
+        sink: Where events go.
+
+    Raises:
+        ConfigError: If a host exceeds the budget, or its untrained loss contradicts the task.
+    """
     shared = config.build_task()
     members: list[Member] = []
     probes: dict[str, SlotProbes] = {}
@@ -115,7 +127,7 @@ def _build_member(
         engine=engine,
         seeds=SeedStream(run_seed=key.seed),
         environment=key.environment,
-        sink=sink,
+        sink=sink if key.is_told else NullSink(),
     )
     check_initial_loss(task.config, member.initial.control_loss)
     return member

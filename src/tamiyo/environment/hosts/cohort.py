@@ -12,14 +12,15 @@ from tamiyo.contracts import EpisodeCounters, RewardParts, SeedStage, TamiyoDeci
 from tamiyo.environment.hosts.building import EpisodeKey
 from tamiyo.environment.hosts.config import Baseline
 from tamiyo.environment.hosts.course import HostCourse, count_committed, score_committed
+from tamiyo.environment.hosts.recording import EventBuffer
 from tamiyo.rewards import Ending
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Container, Mapping, Sequence
 
     from numpy.typing import NDArray
 
-    from tamiyo.contracts import AdaptationCommand, TaskConfig
+    from tamiyo.contracts import AdaptationCommand, Event, EventSink, TaskConfig
     from tamiyo.engine import Population, StepResult
     from tamiyo.environment.hosts.config import HostEnvConfig
 
@@ -68,7 +69,8 @@ class Cohort:
     Args:
         config: What the episodes are like.
         seeds: Environment to the seed of its episode, in order; those of a group share it.
-        open_population: Builds the hosts of some keys.
+        open_population: Builds the hosts of some keys, which tell their events to a sink.
+        told: Environments that events are told of.
 
     Attributes:
         seeds: As given.
@@ -81,7 +83,9 @@ class Cohort:
         self,
         config: HostEnvConfig,
         seeds: Mapping[int, int],
-        open_population: Callable[[Sequence[EpisodeKey]], Population],
+        open_population: Callable[[Sequence[EpisodeKey], EventSink], Population],
+        *,
+        told: Container[int] = (),
     ) -> None:
         self.seeds = dict(seeds)
         self.actions: list[NDArray[np.int64]] = []
@@ -95,9 +99,10 @@ class Cohort:
                 self._twins[seed] = len(keys)
                 keys.append(EpisodeKey(seed=seed, environment=row))
             self._places[row] = len(keys)
-            keys.append(EpisodeKey(seed=seed, environment=row))
+            keys.append(EpisodeKey(seed=seed, environment=row, is_told=row in told))
         self._size = len(keys)
-        self._population = open_population(keys)
+        self._heard = EventBuffer()
+        self._population = open_population(keys, self._heard)
         self._latest = list(self._population.initial)
         self.courses = {
             row: HostCourse(config, self._task, self._latest[place])
@@ -127,6 +132,17 @@ class Cohort:
         is_last = len(self.actions) == self._task.decision_epochs
         ends = self._close() if is_last else self._find_diverged()
         return {row: self._pay(row, command, ends) for row, command in decided.items()}
+
+    def take_events(self) -> list[Event]:
+        """Hand over what the hosts told since the last time, in no order among environments.
+
+        Hosts whose environment has left train on, but nothing is told of them.
+        """
+        return [
+            event
+            for event in self._heard.take()
+            if getattr(event, "environment", None) in self.courses
+        ]
 
     def drop(self, rows: Collection[int]) -> None:
         """Forget environments that begin other episodes; their hosts train on, unobserved.

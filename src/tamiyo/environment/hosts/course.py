@@ -29,10 +29,12 @@ class HostCourse:
 
     Attributes:
         latest: What the last step gave.
+        episode_return: Sum of what was paid so far, points.
     """
 
     def __init__(self, config: HostEnvConfig, task: TaskConfig, start: StepResult) -> None:
         self.latest = start
+        self.episode_return = 0.0
         self._tracker = SignalTracker(config.tracker, decision_epochs=task.decision_epochs)
         self._tracker.update(start.measured)
         self._meter = RewardMeter(config.reward, task, gamma=config.gamma, host=start.host)
@@ -41,6 +43,11 @@ class HostCourse:
     def signals(self) -> TrainingSignals:
         """The course of training so far."""
         return self._tracker.peek()
+
+    @property
+    def just_stabilized(self) -> bool:
+        """Whether the stabilization latch closed in the last step."""
+        return self._tracker.just_stabilized
 
     @property
     def counters(self) -> EpisodeCounters:
@@ -83,7 +90,9 @@ class HostCourse:
             twin_points=twin_points,
             ending=ending,
         )
-        return self._meter.pay(step)
+        parts = self._meter.pay(step)
+        self.episode_return += parts.total
+        return parts
 
 
 def count_committed(result: StepResult) -> int:

@@ -42,6 +42,7 @@ class SavedCohort:
             cohort.drop([row for row, first in zip(rows, actions[:, 0], strict=True) if first < 0])
             cohort.step(actions)
         cohort.drop([row for row in rows if row not in self.running])
+        cohort.take_events()  # they were told when they happened
 
 
 def join_cohorts(cohorts: Sequence[Cohort], heads: int) -> dict[str, NDArray[Any]]:

@@ -11,7 +11,7 @@ from tamiyo.environment.hosts.building import PopulationBuilder, choose_engine
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tamiyo.contracts import AdaptationCommand
+    from tamiyo.contracts import AdaptationCommand, Event, EventSink
     from tamiyo.engine import FinalResult, StepResult
     from tamiyo.environment.hosts.building import EpisodeKey
     from tamiyo.environment.hosts.config import HostEnvConfig
@@ -41,20 +41,28 @@ class PopulationSource:
         self._crew: WorkerPopulation[EpisodeKey] | None = None
         self._size = 0
         self._is_lent = False
+        self._relay: _Relay | None = None
 
-    def open(self, keys: Sequence[EpisodeKey]) -> Population:
+    def open(self, keys: Sequence[EpisodeKey], sink: EventSink | None = None) -> Population:
         """Build the hosts of some keys.
 
         Args:
             keys: Which ones.
+            sink: Where the events of those go that are told of, of every process after a step.
         """
         if self._workers == 1 or self._is_lent or len(keys) < self._workers * _FEWEST_PER_WORKER:
-            return self._build(keys, NullSink())
-        if self._crew is not None and self._size == len(keys):
+            return self._build(keys, sink or NullSink())
+        is_told = any(key.is_told for key in keys)
+        if self._crew is not None and self._size == len(keys) and (self._relay or not is_told):
+            self._aim(sink)
             self._crew.restart(keys)
         else:
             self.close()
-            self._crew = WorkerPopulation(self._build, keys, workers=self._workers)
+            self._relay = _Relay() if is_told else None
+            self._aim(sink)
+            self._crew = WorkerPopulation(
+                self._build, keys, workers=self._workers, sink=self._relay
+            )
             self._size = len(keys)
         self._is_lent = True
         return _Lent(self, self._crew)
@@ -63,11 +71,27 @@ class PopulationSource:
         """Let the next large population have the processes."""
         self._is_lent = False
 
+    def _aim(self, sink: EventSink | None) -> None:
+        """Send what the processes tell to another sink."""
+        if self._relay is not None:
+            self._relay.target = sink or NullSink()
+
     def close(self) -> None:
         """End the processes."""
         if self._crew is not None:
             self._crew.close()
         self._crew, self._is_lent = None, False
+
+
+class _Relay:
+    """The sink of processes that outlive the one who listens to them."""
+
+    def __init__(self) -> None:
+        self.target: EventSink = NullSink()
+
+    def emit(self, event: Event) -> None:
+        """Hand the event on."""
+        self.target.emit(event)
 
 
 class _Lent:

@@ -10,11 +10,11 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
-from tamiyo.contracts import ConfigError, ShapeError, build_action_spec, derive_seed
+from tamiyo.contracts import ConfigError, NullSink, ShapeError, build_action_spec, derive_seed
 from tamiyo.environment.changing import change_config
 from tamiyo.environment.hosts.cohort import Cohort
 from tamiyo.environment.hosts.config import HostEnvConfig
-from tamiyo.environment.hosts.metrics import EpisodeMetrics
+from tamiyo.environment.hosts.recording import EpisodeRecorder
 from tamiyo.environment.hosts.saving import join_cohorts, split_cohorts
 from tamiyo.environment.hosts.sources import PopulationSource
 from tamiyo.environment.spaces import build_observation_space
@@ -31,6 +31,7 @@ from tamiyo.observation import (
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from tamiyo.contracts import EventSink
     from tamiyo.environment.hosts.cohort import EpisodeEnd, StepOutcome
     from tamiyo.environment.hosts.course import HostCourse
     from tamiyo.observation import HostArrays
@@ -96,14 +97,34 @@ class HostVectorEnv(VectorEnv[_Observations, _Integers, NDArray[Any]]):
         self.action_space = batch_space(self.single_action_space, num_envs)
         self.episode_length = task.config.decision_epochs
         self._source = PopulationSource(config, workers=workers)
-        self._metrics = EpisodeMetrics()
         self._seeds = np.zeros(num_envs, np.int64)
         self._episodes = np.full(num_envs, -1, np.int64)
         self._courses: list[HostCourse | None] = [None] * num_envs
         self._cohorts: list[Cohort] = []
         self._is_running = np.zeros(num_envs, np.bool_)
         self._masks = np.zeros((num_envs, self.action_spec.mask_size), np.bool_)
+        self._shown = np.zeros((0, 0), np.float32), np.zeros((0, 0), np.bool_)
         self._fresh = np.random.default_rng()
+        self._recorder = self.record(NullSink(), 0)
+
+    def record(self, sink: EventSink, environments: int) -> EpisodeRecorder:
+        """Tell a sink of the first environments, from the episodes on that begin next.
+
+        Args:
+            sink: Where events go, after every step, environment by environment.
+            environments: How many; all if there are fewer.
+
+        Returns:
+            The recorder, which a learner may let hear what it thinks of its decisions.
+        """
+        self._recorder = EpisodeRecorder(
+            sink,
+            range(min(environments, self.num_envs)),
+            task=self.config.task_config,
+            layout=self.encoder.layout,
+            slot_ids=self.action_spec.heads[1].choices,
+        )
+        return self._recorder
 
     def reset(
         self,
@@ -129,7 +150,7 @@ class HostVectorEnv(VectorEnv[_Observations, _Integers, NDArray[Any]]):
         chosen = np.ones(self.num_envs, np.bool_)
         if options and "reset_mask" in options:
             chosen = np.asarray(options["reset_mask"], np.bool_)
-        seeds = self._spread(seed)
+        seeds = _spread(seed, self.num_envs)
         if not len(seeds) == len(chosen) == self.num_envs:
             message = (
                 f"seeds and reset_mask must be one for each of {self.num_envs} environments, "
@@ -168,16 +189,20 @@ class HostVectorEnv(VectorEnv[_Observations, _Integers, NDArray[Any]]):
             ShapeError: If the actions have another shape.
             ConfigError: If an episode is over or has not begun.
         """
-        actions = self._check(actions)
+        actions = _check_actions(actions, (self.num_envs, len(self.action_spec.heads)))
+        self._check_running("step")
         valid = is_allowed(self.action_spec, self._masks, actions)
         legal = canonicalize_actions(self.action_spec, np.where(valid[:, None], actions, 0))
+        seeds = {row: cohort.seeds[row] for cohort in self._cohorts for row in cohort.courses}
+        self._recorder.begin_step(self._courses, seeds, self._episodes, self._shown)
         outcomes: dict[int, StepOutcome] = {}
         for cohort in self._cohorts:
             outcomes |= cohort.step(legal[list(cohort.seeds)])
+        events = [event for cohort in self._cohorts for event in cohort.take_events()]
+        self._recorder.finish_step(self._courses, events, outcomes)
         parts = np.array([list(vars(outcomes[row].parts).values()) for row in range(self.num_envs)])
         rewards = np.array([outcomes[row].parts.total for row in range(self.num_envs)])
         ends = {row: outcome.end for row, outcome in outcomes.items() if outcome.end is not None}
-        self._metrics.take(parts, ends.values())
         terminated = np.isin(np.arange(self.num_envs), list(ends))
         observations, info = self._observe()
         info |= {"action_valid": valid, "reward_parts": parts}
@@ -208,7 +233,7 @@ class HostVectorEnv(VectorEnv[_Observations, _Integers, NDArray[Any]]):
             "seeds": self._seeds.copy(),
             "episodes": self._episodes.copy(),
             **{name: array.copy() for name, array in self.encoder.counts.items()},
-            **self._metrics.state_dict(),
+            **self._recorder.state_dict(),
             **join_cohorts(self._cohorts, len(self.action_spec.heads)),
         }
 
@@ -223,7 +248,7 @@ class HostVectorEnv(VectorEnv[_Observations, _Integers, NDArray[Any]]):
         Raises:
             ShapeError: If an array is missing or of another number of environments.
         """
-        wanted = {"seeds", "episodes", *self.encoder.counts, *self._metrics.state_dict()}
+        wanted = {"seeds", "episodes", *self.encoder.counts, *self._recorder.state_dict()}
         if not wanted <= state.keys() or len(state["seeds"]) != self.num_envs:
             got = ", ".join(f"{name} {list(array.shape)}" for name, array in sorted(state.items()))
             message = f"state must be of {self.num_envs} hosts, got {got}"
@@ -232,11 +257,11 @@ class HostVectorEnv(VectorEnv[_Observations, _Integers, NDArray[Any]]):
         self._seeds, self._episodes = state["seeds"].copy(), state["episodes"].copy()
         for saved in split_cohorts(state):
             saved.replay(self._open(saved.seeds))
+        self._observe()
+        self._recorder.load_state_dict(state)
         for name, array in self.encoder.counts.items():
             array[...] = state[name]
-        self._metrics.load_state_dict(state)
         self._is_running[:] = True
-        self._masks = compute_action_masks(self._gather(), self.action_spec)
 
     def saturated(self) -> dict[str, float]:
         """Return, for the fields of observations that were cut, the share of their values."""
@@ -248,24 +273,17 @@ class HostVectorEnv(VectorEnv[_Observations, _Integers, NDArray[Any]]):
         Reward parts are sums per episode length; ``gain_points`` is the score less that of the
         wait-only twin, only known with twins.
         """
-        return self._metrics.compute()
+        return self._recorder.metrics.compute()
 
     def reset_counts(self) -> None:
         """Begin to count anew what is cut and what episodes came to."""
         self.encoder.reset_counts()
-        self._metrics = EpisodeMetrics()
+        self._recorder.reset_metrics()
 
     def close_extras(self, **_keywords: object) -> None:
         """End the processes that train hosts."""
         self._drop_cohorts()
         self._source.close()
-
-    def _spread(self, seed: int | Sequence[int | None] | None) -> Sequence[int | None]:
-        if seed is None:
-            return [None] * self.num_envs
-        if isinstance(seed, int | np.integer):
-            return [int(seed) + row for row in range(self.num_envs)]
-        return seed
 
     def _begin(self, environments: _Bools) -> None:
         """Begin the next episode of some environments, together."""
@@ -281,7 +299,7 @@ class HostVectorEnv(VectorEnv[_Observations, _Integers, NDArray[Any]]):
         self._is_running |= environments
 
     def _open(self, seeds: Mapping[int, int]) -> Cohort:
-        cohort = Cohort(self.config, seeds, self._source.open)
+        cohort = Cohort(self.config, seeds, self._source.open, told=self._recorder.rows)
         for row, course in cohort.courses.items():
             self._courses[row] = course
         self._cohorts.append(cohort)
@@ -300,21 +318,6 @@ class HostVectorEnv(VectorEnv[_Observations, _Integers, NDArray[Any]]):
     def _drop_cohorts(self) -> None:
         self._leave(np.ones(self.num_envs, np.bool_))
 
-    def _check(self, actions: _Integers) -> _Integers:
-        """Refuse actions of another shape, and steps beyond the end of an episode.
-
-        Raises:
-            ShapeError: If the actions have another shape.
-            ConfigError: If an episode is over or has not begun.
-        """
-        actions = np.asarray(actions, np.int64)
-        expected = (self.num_envs, len(self.action_spec.heads))
-        if actions.shape != expected:
-            message = f"actions must be {list(expected)}, got {list(actions.shape)}"
-            raise ShapeError(message)
-        self._check_running("step")
-        return actions
-
     def _check_running(self, what: str) -> None:
         if not self._is_running.all():
             over = np.flatnonzero(~self._is_running).tolist()
@@ -332,7 +335,29 @@ class HostVectorEnv(VectorEnv[_Observations, _Integers, NDArray[Any]]):
         arrays = self._gather()
         self._masks = compute_action_masks(arrays, self.action_spec)
         info = {"action_mask": self.action_masks(), "action_mask_by_op": self._masks}
-        return self.encoder.encode(arrays), info
+        self._shown = self.encoder.encode(arrays), self.encoder.unknown
+        return self._shown[0], info
+
+
+def _spread(seed: int | Sequence[int | None] | None, count: int) -> Sequence[int | None]:
+    if seed is None:
+        return [None] * count
+    if isinstance(seed, int | np.integer):
+        return [int(seed) + row for row in range(count)]
+    return seed
+
+
+def _check_actions(actions: _Integers, shape: tuple[int, int]) -> _Integers:
+    """Refuse actions of another shape.
+
+    Raises:
+        ShapeError: If they have one.
+    """
+    actions = np.asarray(actions, np.int64)
+    if actions.shape != shape:
+        message = f"actions must be {list(shape)}, got {list(actions.shape)}"
+        raise ShapeError(message)
+    return actions
 
 
 def _describe_ends(ends: Mapping[int, EpisodeEnd], count: int, slots: int) -> _Info:

@@ -18,9 +18,9 @@ from tamiyo.engine import EngineKind, ask_for_equal_bits
 from tamiyo.recipes.comparison.measured import require_measured
 from tamiyo.recipes.comparison.processes import spread_seeds
 from tamiyo.recipes.comparison.seeds import SeedResults, count_rows, load_task_data, run_seeds
+from tamiyo.recipes.comparison.statistics import Interval, compute_paired_interval
 from tamiyo.recipes.config import RunConfig, build_effective_task
 from tamiyo.recipes.lockstep import EngineUse, build_task_lockstep
-from tamiyo.recipes.statistics import Interval, compute_paired_interval
 
 if TYPE_CHECKING:
     from tamiyo.recipes.comparison.counting import Report

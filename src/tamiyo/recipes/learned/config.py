@@ -84,6 +84,8 @@ class TrainConfig:
         learner: How it learns.
         surrogate: The family of hosts of the environment called surrogate.
         hosts: What the episodes on a task are like.
+        record_envs: On a task, environments whose episodes are told event by event, from the first
+            on; 0 for none.
         start: Checkpoint or folder of a training whose controller this one begins with.
     """
 
@@ -95,6 +97,7 @@ class TrainConfig:
     learner: Annotated[TrainerConfig, arg(name="")] = field(default_factory=TrainerConfig)
     surrogate: SurrogateConfig = field(default_factory=SurrogateConfig)
     hosts: HostEnvConfig = field(default_factory=_build_groups)
+    record_envs: int = 2
     start: str | None = None
 
     def __post_init__(self) -> None:
@@ -105,7 +108,7 @@ class TrainConfig:
                 surrogate or of hosts for another environment.
             UnknownNameError: If there is no such task.
         """
-        check_at_least(self, {"envs": 1, "seed": 0})
+        check_at_least(self, {"envs": 1, "seed": 0, "record_envs": 0})
         if self.checkpoint_updates is not None:
             check_at_least(self, {"checkpoint_updates": 1})
         check_at_most(self, {"envs": _MOST_ENVS})

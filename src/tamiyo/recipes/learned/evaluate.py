@@ -25,10 +25,10 @@ from tamiyo.environment import (
 from tamiyo.learning import Specs, check_specs, fit_policy, load_policy, play_episodes
 from tamiyo.observation import sample_uniform
 from tamiyo.recipes.comparison import Comparison
+from tamiyo.recipes.comparison.statistics import Interval, compute_paired_interval
 from tamiyo.recipes.learned.config import SURROGATE, TINY, build_env, find_surrogate
 from tamiyo.recipes.learned.on_task import LEARNED, compare_on_task
 from tamiyo.recipes.learned.train import load_training
-from tamiyo.recipes.statistics import Interval, compute_paired_interval
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

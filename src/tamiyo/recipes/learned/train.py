@@ -2,34 +2,38 @@
 
 from __future__ import annotations
 
-import errno
-import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from tamiyo.contracts import (
     ArtifactError,
+    CheckpointWritten,
     ConfigError,
+    PhasesTimed,
     TrainingFinished,
     TrainingStarted,
     decode_record,
     encode_record,
 )
-from tamiyo.learning import Trainer, load_policy
+from tamiyo.environment import HostVectorEnv
+from tamiyo.learning import Checkpoint, PhaseClock, Trainer, load_policy
 from tamiyo.model import write_atomically
 from tamiyo.recipes.config import is_debugging
 from tamiyo.recipes.learned.config import TrainConfig, build_env, hash_training
+from tamiyo.recipes.learned.log import TrainingLog, cut_log
 from tamiyo.recipes.learned_controller import find_policy
 from tamiyo.recipes.run_folder import RunFolder
-from tamiyo.telemetry import FanOutSink, JsonlSink, read_events
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
     from pathlib import Path
 
     from tamiyo.contracts import Event, EventSink
 
 __all__ = ["TrainResult", "load_training", "resume_training", "train_controller"]
+
+_RECORDED: Final = "recorded_events"
+"""Under this name a checkpoint knows how many events came before it."""
 
 _NO_MEMORY: Final = "allocate memory"  # what torch says, as a RuntimeError
 
@@ -136,16 +140,23 @@ class _Training:
     ) -> None:
         self.folder = folder
         self._config = config
-        self._sinks = _CautiousSink()
+        self._clock = PhaseClock()
+        self._log = TrainingLog(self._clock)
         try:
             self._env = build_env(config, workers=workers)
+            hosts = self._env.unwrapped
+            listener = None
+            if isinstance(hosts, HostVectorEnv):
+                listener = hosts.record(self._log, config.record_envs)
             self._trainer = Trainer(
                 self._env,
                 config.learner,
                 seed=config.seed,
-                sink=self._sinks,
+                sink=self._log,
                 check_invariants=is_debugging(),
                 on_step=on_step,
+                clock=self._clock,
+                listener=listener,
             )
         except (MemoryError, RuntimeError) as error:
             if isinstance(error, RuntimeError) and _NO_MEMORY not in str(error):
@@ -171,7 +182,9 @@ class _Training:
             ArtifactError: If checkpoint or event log is missing or damaged.
         """
         self._trainer.load_checkpoint(self.folder.checkpoint)
-        _forget_after(self.folder.events, self._trainer.updates)
+        notes = Checkpoint.load(self.folder.checkpoint).facts.get("notes", {})
+        self._log.repeatable = notes.get(_RECORDED, 0)
+        cut_log(self.folder.events, self._log.repeatable)
 
     def run(self, sink: EventSink, should_stop: Callable[[], bool]) -> TrainResult:
         """Train until all steps are made or a stop is asked for.
@@ -179,34 +192,30 @@ class _Training:
         Raises:
             ArtifactError: If events or a checkpoint could not be written; what could be, was.
         """
-        trainer, sinks = self._trainer, self._sinks
-        log = JsonlSink(self.folder.events, append=True)
+        trainer, log = self._trainer, self._log
+        log.open(self.folder.events, [sink])
         try:
-            sinks.add(log)
-            sinks.add(sink)
-            sinks.emit(self._describe_start())
-            while not (trainer.is_finished or sinks.failure):
-                if trainer.update(should_stop) is None:
+            log.emit(self._describe_start())
+            while not (trainer.is_finished or log.failure):
+                if not self._update(should_stop):
                     break
-                if trainer.updates % self._config.updates_per_checkpoint == 0:
-                    self._save()
             self._save()
             interrupted = not trainer.is_finished
-            sinks.emit(
+            log.emit(
                 TrainingFinished(
                     updates=trainer.updates, steps=trainer.steps, interrupted=interrupted
                 )
             )
         finally:
-            sinks.close(log)
+            log.close()
         self._env.close()
-        if sinks.failure is not None:
-            reason = sinks.failure.strerror or sinks.failure
+        if log.failure is not None:
+            reason = log.failure.strerror or log.failure
             message = (
                 f"progress and events must be writable, got {reason} by update "
                 f"{trainer.updates}; `tamiyo train --resume {self.folder.path}` goes on from there"
             )
-            raise ArtifactError(message) from sinks.failure
+            raise ArtifactError(message) from log.failure
         return TrainResult(
             folder=self.folder,
             config=self._config,
@@ -214,6 +223,19 @@ class _Training:
             steps=trainer.steps,
             interrupted=interrupted,
         )
+
+    def _update(self, should_stop: Callable[[], bool]) -> bool:
+        """Make one update and say how long it took; false if it was stopped before its end."""
+        steps = self._trainer.steps
+        self._clock.take()
+        if self._trainer.update(should_stop) is None:
+            return False
+        round_steps = self._trainer.steps - steps
+        self._log.emit(PhasesTimed(steps=round_steps, seconds=self._clock.take()))
+        every = self._config.updates_per_checkpoint
+        if self._trainer.updates % every == 0 and not self._trainer.is_finished:
+            self._save()
+        return True
 
     def _describe_start(self) -> Event:
         spec = self._env.spec
@@ -233,86 +255,18 @@ class _Training:
         Raises:
             ArtifactError: If that cannot be done; an earlier checkpoint is still there then.
         """
+        trainer = self._trainer
+        self._log.sync()
+        content = trainer.encode_checkpoint(**{_RECORDED: self._log.repeatable})
         try:
-            write_atomically(self.folder.checkpoint, self._trainer.encode_checkpoint())
+            write_atomically(self.folder.checkpoint, content)
         except OSError as error:
             message = (
                 f"checkpoint must be writable, got {error.strerror or error} for "
-                f"{self.folder.checkpoint} after update {self._trainer.updates}; with room again "
+                f"{self.folder.checkpoint} after update {trainer.updates}; with room again "
                 f"`tamiyo train --resume {self.folder.path}` goes on from an earlier one"
             )
             raise ArtifactError(message) from error
-
-
-class _CautiousSink:
-    """Hands events on until that fails once; an update in progress comes to its end all the same.
-
-    Attributes:
-        failure: Why it failed; ``None`` while all is well.
-    """
-
-    def __init__(self) -> None:
-        self.failure: OSError | None = None
-        self._sinks = FanOutSink()
-
-    def add(self, sink: EventSink) -> None:
-        """Hand every later event to one more sink."""
-        self._sinks.add(sink)
-
-    def emit(self, event: Event) -> None:
-        """Hand the event to every sink; not at all after a failure."""
-        if self.failure is not None:
-            return
-        try:
-            self._sinks.emit(event)
-        except OSError as error:
-            self.failure = error
-        except SystemExit:  # so rich leaves when a pipe breaks
-            self.failure = BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))
-
-    def close(self, log: JsonlSink) -> None:
-        """Close a log, which may write what is left of it."""
-        try:
-            log.close()
-        except OSError as error:
-            self.failure = self.failure or error
-
-
-def _forget_after(log: Path, updates: int) -> None:
-    """Cut an event log after the report of an update, since later ones will be made again.
-
-    The report of the checkpoint's own update may be missing: where writing it failed, a checkpoint
-    was written all the same.
-
-    Raises:
-        ArtifactError: If it is damaged or does not reach that far.
-    """
-    events = read_events(log).events if log.exists() else []
-    lines = log.read_bytes().splitlines(keepends=True) if events else []
-    kept = bytearray()
-    reached = 0
-    for number, (event, line) in enumerate(zip(events, lines, strict=False), start=1):
-        if event["event"] == "UpdateCompleted":
-            if reached == updates:
-                break
-            reached = _read_update(event, f"{log} line {number}")
-        kept += line
-    if reached not in {updates, updates - 1}:
-        message = f"event log must hold {updates} updates like its checkpoint, got {reached}: {log}"
-        raise ArtifactError(message)
-    if len(kept) < sum(map(len, lines)):
-        write_atomically(log, bytes(kept))
-
-
-def _read_update(event: Mapping[str, Any], place: str) -> int:
-    """Return the number of the update that an event reports.
-
-    Raises:
-        ArtifactError: If it has none.
-    """
-    report = event.get("report")
-    number = report.get("update") if isinstance(report, dict) else None
-    if not isinstance(number, int):
-        message = f"{place}: UpdateCompleted must have the report of an update, got {report!r}"
-        raise ArtifactError(message)
-    return number
+        self._log.emit(
+            CheckpointWritten(updates=trainer.updates, steps=trainer.steps, size_bytes=len(content))
+        )

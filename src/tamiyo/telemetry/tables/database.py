@@ -10,8 +10,9 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Final
 
 from tamiyo.contracts import ArtifactError, ConfigError
-from tamiyo.telemetry.reading import read_events
+from tamiyo.telemetry.scanning import EventScan
 from tamiyo.telemetry.tables.layout import RAW_TABLE, Column, EventTable, Place, build_tables
+from tamiyo.telemetry.tables.views import VIEWS, View
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -53,12 +54,12 @@ class QueryResult:
     Attributes:
         columns: Name of each column; one that comes twice has a number behind it.
         rows: The rows: numbers, texts, and ``None`` for what is unknown.
-        is_torn: True if the log's last event is torn, which is left out.
+        gaps: What is left out of a damaged or torn log, in one sentence; else empty.
     """
 
     columns: tuple[str, ...]
     rows: list[tuple[object, ...]]
-    is_torn: bool
+    gaps: str
 
 
 class EventDatabase:
@@ -73,7 +74,9 @@ class EventDatabase:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._log = EventScan(path)
         self.tables = {table.name: table for table in build_tables()}
+        self._names = [*self.tables, *(view.name for view in VIEWS)]
 
     def describe(self) -> list[TableContent]:
         """Return every table with its number of rows.
@@ -84,9 +87,13 @@ class EventDatabase:
         counts = dict.fromkeys(self.tables, 0)
         for table, rows in self._read_rows(self.tables):
             counts[table.name] += len(rows)
-        return [
+        tables = [
             TableContent(name=table.name, columns=table.columns, rows=counts[table.name])
             for table in self.tables.values()
+        ]
+        return tables + [
+            TableContent(name=view.name, columns=view.columns, rows=counts[view.table])
+            for view in VIEWS
         ]
 
     def query(self, sql: str) -> QueryResult:
@@ -106,12 +113,16 @@ class EventDatabase:
         with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
             for table in self.tables.values():
                 connection.execute(_write_creation(table))
+            for view in VIEWS:
+                connection.execute(_write_view(view))
             self._fill(connection, self._find_tables(connection, sql))
             try:
                 columns, rows = _select(connection, sql)
             except sqlite3.Error as error:
                 raise self._refuse(sql, str(error)) from None
-        return QueryResult(columns=_number_twins(columns), rows=rows, is_torn=self._is_torn)
+        return QueryResult(
+            columns=_number_twins(columns), rows=rows, gaps=self._log.describe_gaps()
+        )
 
     def _find_tables(self, connection: sqlite3.Connection, sql: str) -> set[str]:
         """Return the tables a statement reads: only those are filled.
@@ -136,7 +147,6 @@ class EventDatabase:
         return read
 
     def _fill(self, connection: sqlite3.Connection, names: Collection[str]) -> None:
-        self._is_torn = False
         if not names:
             return
         connection.execute("BEGIN")
@@ -150,10 +160,9 @@ class EventDatabase:
         for table in self.tables.values():
             if table.name in names:
                 by_kind.setdefault(table.event, []).append(table)
-        log = read_events(self._path)
-        self._is_torn = log.is_torn
+        log = self._log = EventScan(self._path)
         episodes: dict[int, int] = {}
-        for number, event in enumerate(log.events, start=1):
+        for number, event in enumerate(log, start=1):
             place = _find_place(number, event, episodes)
             for table in by_kind.get(event["event"], []) + by_kind.get(RAW_TABLE.event, []):
                 yield table, list(table.read(event, place))
@@ -163,7 +172,7 @@ class EventDatabase:
         shown = " ".join(sql.split())
         shown = shown if len(shown) <= _SHOWN_CHARACTERS else f"{shown[:_SHOWN_CHARACTERS]}..."
         message = (
-            f"SQL must be one SELECT over the tables {', '.join(self.tables)}, got {shown!r}: "
+            f"SQL must be one SELECT over the tables {', '.join(self._names)}, got {shown!r}: "
             f"{_explain(reason)}{self._hint(reason)}"
         )
         return ConfigError(message)
@@ -173,9 +182,11 @@ class EventDatabase:
         found = re.search(r"no such (table|column): (?:\w+\.)?(\w+)", reason)
         if found is None:
             return ""
-        known = list(self.tables)
+        known = self._names
         if found[1] == "column":
-            known = [column.name for table in self.tables.values() for column in table.columns]
+            described = [table.columns for table in self.tables.values()]
+            described += [view.columns for view in VIEWS]
+            known = [column.name for columns in described for column in columns]
         near = get_close_matches(found[2], dict.fromkeys(known), n=3)
         return f" (nearest: {', '.join(near)})" if near else ""
 
@@ -183,6 +194,12 @@ class EventDatabase:
 def _write_creation(table: EventTable) -> str:
     columns = ", ".join(f'"{column.name}" {column.kind}' for column in table.columns)
     return f'CREATE TABLE "{table.name}" ({columns})'
+
+
+def _write_view(view: View) -> str:
+    pairs = zip(view.expressions, view.columns, strict=True)
+    columns = ", ".join(f'{expression} AS "{column.name}"' for expression, column in pairs)
+    return f'CREATE VIEW "{view.name}" AS SELECT {columns} FROM "{view.table}"'  # noqa: S608  # our own
 
 
 def _write_insertion(table: EventTable) -> str:

@@ -116,9 +116,9 @@ class EventTable:
         Raises:
             ArtifactError: If the event lacks a field.
         """
-        origin = {**vars(place), "time": event.get("time")}
+        origin = {**vars(place), "time": _to_sql(event.get("time"))}
         if self.event is None:
-            yield [place.number, event.get("time"), event["event"], json.dumps(event)]
+            yield [place.number, origin["time"], event["event"], json.dumps(event)]
             return
         for key, item in self._list_items(event, place):
             row: list[object] = []

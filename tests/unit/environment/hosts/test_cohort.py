@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tamiyo.contracts import Blueprint, LifecycleOp, NullSink
+from tamiyo.contracts import Blueprint, LifecycleOp
 from tamiyo.engine import EngineKind
 from tamiyo.environment.hosts.building import PopulationBuilder
 from tamiyo.environment.hosts.cohort import Cohort
@@ -48,8 +48,8 @@ def build(seeds, *, config=QUICK, diverges=None):
     build_population = PopulationBuilder(config=config, kind=EngineKind.BATCHED)
     opened = []
 
-    def open_population(keys):
-        population = build_population(keys, NullSink())
+    def open_population(keys, sink):
+        population = build_population(keys, sink)
         opened.append(population if diverges is None else Diverging(population, *diverges))
         return opened[-1]
 

@@ -24,6 +24,9 @@ class Recorded:
     def step(self, actions):
         self.told.append(("step", actions.copy()))
 
+    def take_events(self):
+        self.told.append(("events", None))
+
 
 def test_what_is_joined_comes_apart_again():
     cohorts = [Recorded({0: 11, 2: 13}, [2], 3), Recorded({1: 12}, [1], 0)]
@@ -46,4 +49,4 @@ def test_who_had_left_leaves_before_the_same_step():
     one.replay(replayed)
     kinds = [(kind, rows) for kind, rows in replayed.told if kind == "drop"]
     assert kinds == [("drop", []), ("drop", [0]), ("drop", [0, 1])]
-    assert [kind for kind, _ in replayed.told] == ["drop", "step", "drop", "step", "drop"]
+    assert [kind for kind, _ in replayed.told] == ["drop", "step", "drop", "step", "drop", "events"]

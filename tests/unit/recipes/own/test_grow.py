@@ -24,7 +24,7 @@ from tamiyo.contracts import (
 )
 from tamiyo.engine import EngineConfig
 from tamiyo.model import drawing_from
-from tamiyo.recipes import GrowSettings, grow, load_network
+from tamiyo.recipes import GrowSettings, RecordedController, grow, load_network
 from tests.support.tasks import EAGER, ListSink
 
 SGD = partial(torch.optim.SGD, lr=0.05, momentum=0.9)
@@ -97,6 +97,14 @@ def test_a_regressor_grows_and_leaves_a_plain_network():
     assert grown.result.test_accuracy > grown.record.initial.control_accuracy == pytest.approx(0)
     assert not grown.network.training
     assert (grown.record.metric.name, grown.record.metric.best) == ("loss", 0.0)
+
+
+def test_a_model_is_grown_again_from_its_event_log(tmp_path):
+    first = grow_regressor(out=tmp_path / "run")
+    recorded = RecordedController.from_run(tmp_path / "run")
+    again = grow_regressor(controller=recorded)
+    assert recorded.name == again.record.controller == "planter"
+    assert is_equal(state_of(first.network), state_of(again.network))
 
 
 def test_the_same_seed_gives_the_same_bytes_whatever_the_global_generator_holds():

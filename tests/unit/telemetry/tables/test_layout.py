@@ -98,6 +98,11 @@ def test_a_number_too_large_for_sql_keeps_every_digit():
     assert read("EpisodeStarted", event)[0]["seed"] == str(2**64)
 
 
+def test_a_damaged_time_is_kept_as_text():
+    ((_, time, _, _),) = RAW_TABLE.read({"event": "Later", "time": ["t"]}, PLACE)
+    assert time == '["t"]'
+
+
 def test_an_unknown_kind_stands_in_the_table_of_all_events():
     ((number, time, name, text),) = RAW_TABLE.read({"event": "Later", "time": "t", "x": 1}, PLACE)
     assert (number, time, name) == (7, "t", "Later")

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from tamiyo.contracts import THRASHING_METRIC, OpReport
-from tamiyo.learning.alarms import find_alarms
+from tamiyo.contracts import THRASHING_METRIC, AlarmKind, OpReport
+from tamiyo.learning.watching import find_alarms
 from tests.support.updates import build_update
 
 ORDINARY = build_update()
@@ -33,8 +33,14 @@ def with_op(*, episodes=64, **changes):
 
 
 def find(*rounds):
+    """The messages of all alarms."""
     *history, report = rounds
-    return find_alarms(report, history)
+    return tuple(alarm.message for alarm in find_alarms(report, history))
+
+
+def find_kinds(*rounds):
+    *history, report = rounds
+    return [alarm.kind for alarm in find_alarms(report, history)]
 
 
 def test_ordinary_updates_raise_no_alarm():
@@ -67,6 +73,28 @@ def test_entropy_that_recovers_or_was_not_measured_is_no_collapse(entropies):
 def test_a_jump_of_the_policy_is_told_at_once(changes, alarm):
     assert find(with_policy(**changes)) == (alarm,)
     assert find(with_policy(**changes), ORDINARY) == ()
+
+
+@pytest.mark.parametrize(
+    ("report", "kind"),
+    [
+        (with_entropy(0.05), AlarmKind.COLLAPSED_HEAD),
+        (with_policy(ratio_highest=5.1), AlarmKind.RATIO_JUMP),
+        (with_policy(ratio_lowest=0.09), AlarmKind.RATIO_JUMP),
+        (with_policy(kl=0.11), AlarmKind.DIVERGENCE_JUMP),
+        (with_value(explained_variance=-0.5, absolute_error=1.2), AlarmKind.VALUE_COLLAPSE),
+        (with_op(advantage=1.0), AlarmKind.ADVANTAGE_DRIFT),
+        (with_op(value_error=2.0), AlarmKind.VALUE_DRIFT),
+        (
+            replace(
+                ORDINARY, rollout=replace(ORDINARY.rollout, environment={THRASHING_METRIC: 0.25})
+            ),
+            AlarmKind.THRASHING,
+        ),
+    ],
+)
+def test_every_alarm_has_its_kind(report, kind):
+    assert find_kinds(*[report] * 5) == [kind]
 
 
 def test_the_limits_of_a_jump_are_no_jump():
