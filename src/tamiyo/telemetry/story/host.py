@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Final, TypeAlias
 
@@ -63,30 +63,25 @@ class HostTale:
         self._host_score: float | None = None
         self._twin: tuple[float, ...] = ()
         self._end: StoryEnd | None = None
+        self._handlers: dict[str, Callable[[_Json], None]] = {
+            "EpochCompleted": self._see,
+            "DecisionMade": self._decide,
+            "RewardPaid": self._pay,
+            "SeedGerminated": self._mark_seed,
+            "SeedFossilized": self._mark_seed,
+            "SeedPruned": self._mark_seed,
+            "TamiyoInitiated": self._stabilize,
+            "GovernorRolledBack": self._roll_back,
+            "RunFinished": self._finish,
+            "EpisodeFinished": self._finish,
+            "TwinTrained": self._compare,
+        }
 
     def take(self, event: _Json) -> None:
         """Take one event; names that are not known here are passed over."""
-        match event["event"]:
-            case "EpochCompleted":
-                self._see(event)
-            case "DecisionMade":
-                self._decisions.append(_read_decision(event))
-            case "RewardPaid":
-                parts = {name: float(value) for name, value in event["parts"].items()}
-                paid = {name: value for name, value in parts.items() if value != 0}
-                self._rewards.append((event["epoch"], paid))
-            case "SeedGerminated" | "SeedFossilized" | "SeedPruned":
-                self._mark_seed(event)
-            case "TamiyoInitiated":
-                self._mark(event["epoch"], "stabilized", "the host alone no longer improves much")
-            case "GovernorRolledBack":
-                told = f"{event['reason']}; back to epoch {event['restored_epoch']}"
-                self._mark(event["epoch"], "rolled back", told)
-            case "RunFinished" | "EpisodeFinished":
-                self._finish(event)
-            case "TwinTrained":
-                self._twin = tuple(float(value) for value in event["control_accuracies"])
-                self._host_score = _read(event["test_accuracy"])
+        handler = self._handlers.get(event["event"])
+        if handler is not None:
+            handler(event)
 
     def finish(self) -> HostStory:
         """Return what happened so far."""
@@ -121,6 +116,25 @@ class HostTale:
                 self._spans.append(before)
             if span is not None:
                 self._open[slot_id] = span
+
+    def _decide(self, event: _Json) -> None:
+        self._decisions.append(_read_decision(event))
+
+    def _pay(self, event: _Json) -> None:
+        parts = {name: float(value) for name, value in event["parts"].items()}
+        paid = {name: value for name, value in parts.items() if value != 0}
+        self._rewards.append((event["epoch"], paid))
+
+    def _stabilize(self, event: _Json) -> None:
+        self._mark(event["epoch"], "stabilized", "the host alone no longer improves much")
+
+    def _roll_back(self, event: _Json) -> None:
+        told = f"{event['reason']}; back to epoch {event['restored_epoch']}"
+        self._mark(event["epoch"], "rolled back", told)
+
+    def _compare(self, event: _Json) -> None:
+        self._twin = tuple(float(value) for value in event["control_accuracies"])
+        self._host_score = _read(event["test_accuracy"])
 
     def _mark(self, epoch: int, kind: str, reason: str) -> None:
         mark = StoryMark(epoch=epoch, kind=kind, slot_id=None, seed_id=None, reason=reason)

@@ -70,21 +70,16 @@ class LogSieve:
                 but lines that are none.
         """
         first_damage = b""
-        try:
-            with self._path.open("rb") as file:
-                for number, line in enumerate(file, start=1):
-                    event = self._look(number, line)
-                    if event is not None:
-                        self.is_empty = False
-                        yield event
-                    elif line.endswith(b"\n"):
-                        first_damage = first_damage or line
-                        self.damaged_numbers.append(number)
-                    else:
-                        self.is_torn = True
-        except OSError as error:
-            message = f"event log must be a readable file, got {self._path}: {error.strerror}"
-            raise ArtifactError(message) from error
+        for number, line in enumerate(self._read_lines(), start=1):
+            event = self._look(number, line)
+            if event is not None:
+                self.is_empty = False
+                yield event
+            elif line.endswith(b"\n"):
+                first_damage = first_damage or line
+                self.damaged_numbers.append(number)
+            else:
+                self.is_torn = True
         if first_damage and self.is_empty:
             shown = first_damage[:_SHOWN_CHARACTERS].decode("utf-8", errors="replace")
             message = f"event log must hold events, got {shown!r}: {self._path}"
@@ -96,6 +91,14 @@ class LogSieve:
         if content is None:
             self.damaged_numbers.append(event.number)
         return content
+
+    def _read_lines(self) -> Iterator[bytes]:
+        try:
+            with self._path.open("rb") as file:
+                yield from file
+        except OSError as error:
+            message = f"event log must be a readable file, got {self._path}: {error.strerror}"
+            raise ArtifactError(message) from error
 
     def _look(self, number: int, line: bytes) -> RawEvent | None:
         head = _HEAD.match(line)

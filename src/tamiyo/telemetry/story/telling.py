@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, deque
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 from tamiyo.contracts import AlarmKind, ArtifactError
@@ -12,7 +13,7 @@ from tamiyo.telemetry.story.records import EpisodeRow, RunStory, StoryAlarm
 from tamiyo.telemetry.story.sifting import LogSieve
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from tamiyo.telemetry.story.records import HostStory
@@ -82,7 +83,8 @@ class _Teller:
         else:
             content = self._sieve.read(event)
             if content is not None:
-                _read_fields(event, lambda: self._learn(content))
+                with _complete(event):
+                    self._learn(content)
 
     def finish(self) -> RunStory:
         """Return what is known."""
@@ -119,7 +121,8 @@ class _Teller:
             return
         if event.name == "RunStarted":
             self._start = content
-        index = _read_fields(event, lambda: content["host"]["environment"])
+        with _complete(event):
+            index = content["host"]["environment"]
         self._running[index] = [event]
         self._lost_beginnings.discard(index)
 
@@ -148,7 +151,8 @@ class _Teller:
             self._end(content)
             return
         self._episode_count += 1
-        row = _read_fields(event, lambda: _read_episode(content))
+        with _complete(event):
+            row = _read_episode(content)
         rows = self._early if len(self._early) < _KEPT_EPISODES else self._late
         rows.append(row)
 
@@ -184,10 +188,11 @@ class _Teller:
             content = self._sieve.read(event)
             if content is None:
                 continue
-            if tale is None:
-                tale = _read_fields(event, lambda content=content: HostTale(content))
-            else:
-                _read_fields(event, lambda content=content, tale=tale: tale.take(content))
+            with _complete(event):
+                if tale is None:
+                    tale = HostTale(content)
+                else:
+                    tale.take(content)
         return None if tale is None else tale.finish()
 
     def _find_missing(self, hosts: tuple[HostStory, ...]) -> list[str]:
@@ -227,14 +232,15 @@ def _find_gaps(host: HostStory) -> list[str]:
     return [f"Environment {host.environment} lacks what epoch {shown}{more} measured."]
 
 
-def _read_fields(event: RawEvent, read: Any) -> Any:  # noqa: ANN401
+@contextmanager
+def _complete(event: RawEvent) -> Iterator[None]:
     """Say which event is incomplete if one is.
 
     Raises:
         ArtifactError: If it lacks a field.
     """
     try:
-        return read()
+        yield
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         message = (
             f"line {event.number} must hold a complete {event.name}, "
