@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,8 +13,10 @@ from tamiyo.ui.page.markup import Markup, join, tag
 __all__ = ["Frame", "Line", "draw_axes", "draw_chart", "draw_legend", "draw_line", "find_ticks"]
 
 _LARGE: Final = 10_000
+_WIDE: Final = 500
 _MOST_POINTS: Final = 400
 _EMPTY_SHARE: Final = 0.06
+_NEGLIGIBLE: Final = 1e-6
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,7 +84,9 @@ def find_ticks(low: float, high: float, most: int) -> list[float]:
         return [low]
     rough = (high - low) / max(1, most - 1)
     power = 10.0 ** math.floor(math.log10(rough))
-    step = next(factor * power for factor in (1, 2, 5, 10, 20) if factor * power >= rough * 0.999)
+    step = next(
+        factor * power for factor in (1, 2, 2.5, 5, 10, 20) if factor * power >= rough * 0.999
+    )
     first = math.ceil(low / step - 1e-9)
     last = math.floor(high / step + 1e-9)
     return [index * step for index in range(first, last + 1)]
@@ -95,6 +99,7 @@ def draw_chart(
     title: str,
     x_name: str,
     has_legend: bool = True,
+    hits: Mapping[float, str] | None = None,
 ) -> Markup:
     """Draw lines over each other.
 
@@ -104,6 +109,7 @@ def draw_chart(
         title: What it shows, for those who cannot see it; the last values are added.
         x_name: What the places are.
         has_legend: Whether the lines are named below.
+        hits: Place to the words that stand there on hover.
 
     Returns:
         A figure, or a sentence if there is nothing to draw.
@@ -122,6 +128,7 @@ def draw_chart(
         "svg",
         draw_axes(frame, x_name),
         [draw_line(frame, line) for line in kept],
+        _draw_hits(frame, hits or {}),
         viewBox=f"0 0 {size[0]:g} {size[1]:g}",
         role="img",
         aria_label=label,
@@ -139,7 +146,7 @@ def draw_axes(frame: Frame, x_name: str) -> Markup:
         parts.append(tag("line", x1=frame.left, x2=right, y1=y, y2=y, class_="grid"))
         text = _write_tick(value)
         parts.append(tag("text", text, x=frame.left - 6, y=y + 4, text_anchor="end"))
-    for place in find_ticks(*frame.x_range, 7 if frame.width > 500 else 4):
+    for place in find_ticks(*frame.x_range, 7 if frame.width > _WIDE else 4):
         x = frame.x(place)
         parts.append(tag("line", x1=x, x2=x, y1=foot, y2=foot + 4, class_="axis"))
         anchor = "end" if x > right - 12 else "middle"
@@ -176,6 +183,25 @@ def draw_legend(lines: Sequence[Line]) -> Markup:
     return tag("ul", entries, class_="legend")
 
 
+def _draw_hits(frame: Frame, hits: Mapping[float, str]) -> list[Markup]:
+    """Draw what answers to the pointer: a band around each place, and a line when it is there."""
+    places = sorted(hits)
+    if not places:
+        return []
+    half = (frame.x(places[-1]) - frame.x(places[0])) / max(1, len(places) - 1) / 2
+    foot = frame.height - frame.bottom
+    return [
+        tag(
+            "g",
+            tag("rect", x=frame.x(at) - half, y=frame.top, width=2 * half, height=foot - frame.top),
+            tag("path", d=f"M{frame.x(at):.1f} {frame.top:g}V{foot:g}"),
+            class_="band",
+            data_tip=hits[at],
+        )
+        for at in places
+    ]
+
+
 def _keep_finite(line: Line) -> Line:
     points = tuple(point for point in line.points if math.isfinite(point[1]))
     return Line(
@@ -186,7 +212,7 @@ def _keep_finite(line: Line) -> Line:
 def _spread(values: Sequence[float], share: float) -> tuple[float, float]:
     """Return the ends of an axis; equal values lie in its middle."""
     low, high = min(values), max(values)
-    if low == high:
+    if high - low <= _NEGLIGIBLE * max(1.0, abs(high)):
         return (low - 1, high + 1) if share else (low, high + 1)
     room = share * (high - low)
     return low - room, high + room

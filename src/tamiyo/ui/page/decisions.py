@@ -26,6 +26,7 @@ __all__ = [
 
 _MOST_ROWS: Final = 400
 _MOST_WAITS: Final = 200
+_NARROW: Final = 3
 _WAIT: Final = LifecycleOp.WAIT.name
 
 
@@ -35,7 +36,7 @@ def describe_decision(decision: StoryDecision) -> str:
     if decision.slot_id is not None:
         what.append(f"in {decision.slot_id}")
     if decision.choices:
-        what.append(f"({', '.join(decision.choices)})")
+        what.append(f"({', '.join(decision.choices).lower().replace('_', ' ')})")
     parts = [" ".join(what), decision.reason or "no reason given"]
     if decision.refusal is not None:
         parts.append(f"refused: {decision.refusal}")
@@ -60,8 +61,12 @@ def group_waits(decisions: Sequence[StoryDecision]) -> list[tuple[int, int, Stor
 def write_decisions(host: HostStory) -> Markup:
     """Write what was decided as tables: what was done, and where it waited."""
     acts = [decision for decision in host.decisions if not _is_wait(decision)]
-    headings = ("Epoch", "Decision", "Slot", "How", "Reason", "Probability", "Expected")
-    rows = [_write_row(decision) for decision in acts[:_MOST_ROWS]]
+    shown = acts[:_MOST_ROWS]
+    headings = ["Epoch", "Decision", "Slot", "Reason", "How"]
+    has_chances = any(decision.probability is not None for decision in shown)
+    has_values = any(decision.value is not None for decision in shown)
+    headings += ["Probability"] * has_chances + ["Expected points"] * has_values
+    rows = [_write_row(one)[: 5 + has_chances + has_values] for one in shown]
     left = len(acts) - len(rows)
     done = (
         write_table("What was decided, waiting left out", headings, rows)
@@ -76,10 +81,7 @@ def write_decisions(host: HostStory) -> Markup:
     ]
     waited = tag(
         "details",
-        tag(
-            "summary",
-            f"Where it waited, and why ({count(len(groups), 'stretch').replace('stretchs', 'stretches')})",
-        ),
+        tag("summary", f"Where it waited, and why: {count(len(groups), 'time')}"),
         write_table("Epochs in which the controller waited", ("Epochs", "Reason"), waits),
     )
     return join(done, more, waited if waits else None)
@@ -134,7 +136,10 @@ def write_table(caption: str, headings: Sequence[str], rows: Iterable[Sequence[C
         tag("tr", tag("th", row[0], scope="row"), [tag("td", cell) for cell in row[1:]])
         for row in rows
     ]
-    table = tag("table", tag("caption", caption), tag("thead", head), tag("tbody", body))
+    wide = "wide" if len(headings) > _NARROW else None
+    table = tag(
+        "table", tag("caption", caption), tag("thead", head), tag("tbody", body), class_=wide
+    )
     return tag("div", table, class_="scroll", tabindex=0, role="region", aria_label=caption)
 
 
@@ -165,8 +170,8 @@ def _write_row(decision: StoryDecision) -> tuple[Content, ...]:
         str(decision.epoch),
         name_op(decision.op),
         decision.slot_id or "-",
-        ", ".join(decision.choices) or "-",
         reason,
+        ", ".join(decision.choices).lower().replace("_", " ") or "-",
         "unknown" if decision.probability is None else f"{decision.probability:.2f}",
         "unknown" if decision.value is None else f"{decision.value:+.1f}",
     )

@@ -91,7 +91,13 @@ def write_accuracy(host: HostStory) -> Markup:
     return join(
         tag("p", f"{view.label}, on the control split, after each epoch.{alone}", class_="lead"),
         _scroll(
-            draw_chart(accuracy_lines(host), size=_SIZE, title=view.label, x_name="epoch"),
+            draw_chart(
+                accuracy_lines(host),
+                size=_SIZE,
+                title=view.label,
+                x_name="epoch",
+                hits=_tell_points(host),
+            ),
             view.label,
         ),
         tag("p", "Trainable parameters.", class_="lead"),
@@ -146,6 +152,24 @@ def write_rewards(host: HostStory, prefix: str) -> Markup | None:
 
 def _scroll(content: Markup, name: str) -> Markup:
     return tag("div", content, class_="scroll", tabindex=0, role="region", aria_label=name)
+
+
+def _tell_points(host: HostStory) -> dict[float, str]:
+    """Say what was measured where the pointer is; left out where it would be too much."""
+    view = MetricView(host.metric)
+    if len(host.points) > _MOST_EPOCHS:
+        return {}
+    told = {}
+    for point in host.points:
+        alone = host.twin[point.epoch] if point.epoch < len(host.twin) else None
+        words = [
+            f"Epoch {point.epoch}: {view.write(point.accuracy)}",
+            f"committed {view.write(point.committed)}",
+            f"host alone {'unknown' if alone is None else view.write(alone)}",
+            f"{point.parameters:,} parameters",
+        ]
+        told[float(point.epoch)] = "; ".join(words)
+    return told
 
 
 def _write_points(host: HostStory) -> Markup:

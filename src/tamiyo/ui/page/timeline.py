@@ -89,6 +89,14 @@ def draw_timeline_legend() -> Markup:
         )
     wait = tag("circle", cx=9, cy=9, r=2.5, class_="wait")
     entries.append(tag("li", tag("svg", wait, width=18, height=18, aria_hidden="true"), "waited"))
+    flag = tag("circle", cx=9, cy=9, r=4, class_="event")
+    entries.append(
+        tag(
+            "li",
+            tag("svg", flag, width=18, height=18, aria_hidden="true"),
+            "the host has settled (or, in red, went back after training went wrong)",
+        )
+    )
     ramp = tag("path", d="M0 14L22 3V14Z", class_="alpha")
     key = tag("svg", ramp, width=22, height=16, aria_hidden="true")
     entries.append(tag("li", key, "alpha: influence of the seed, from 0 to 1"))
@@ -187,9 +195,22 @@ def _draw_span(host: HostStory, span: StageSpan, top: float) -> Markup:
         class_=f"span fill-{span.stage}",
     )
     word = name_stage(span.stage)
-    fits = end - start > len(word) * _LETTER + 20
-    text = tag("text", word, x=start + 14, y=top + 17, class_="on-bar") if fits else None
+    after = find_x(host, _find_free_epoch(host, span) - 0.5)
+    start_of_text = max(start + 6, after + 9)
+    fits = end - start_of_text > len(word) * _LETTER + 2
+    text = tag("text", word, x=start_of_text, y=top + 17, class_="on-bar") if fits else None
     return _point_out(join(bar, _draw_alpha(host, span, top + _BAR + 3), text), _tell_span(span))
+
+
+def _find_free_epoch(host: HostStory, span: StageSpan) -> int:
+    """Return the last epoch of a span in which its slot was decided about; before it if none."""
+    decided = [
+        decision.epoch
+        for decision in host.decisions
+        if decision.slot_id == span.slot_id
+        and span.first_epoch <= decision.epoch <= span.last_epoch
+    ]
+    return max(decided, default=span.first_epoch - 1)
 
 
 def _draw_alpha(host: HostStory, span: StageSpan, top: float) -> Markup | None:

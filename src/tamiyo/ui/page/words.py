@@ -28,7 +28,10 @@ STAGES: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
     {
         "GERMINATED": ("planted", "The seed is in its slot and does nothing yet."),
         "TRAINING": ("learning", "The seed learns aside; the network does not feel it."),
-        "BLENDING": ("blending in", "The seed's influence, alpha, rises; both learn together."),
+        "BLENDING": (
+            "blending",
+            "The seed's influence, alpha, goes up or down; both learn together.",
+        ),
         "HOLDING": ("on trial", "The seed works fully; it is measured whether it helps."),
         "FOSSILIZED": ("kept", "The seed is part of the network for good."),
         "PRUNED": ("closed", "The seed was removed; the slot stays closed for some epochs."),
