@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from tamiyo.contracts import LifecycleOp
 from tamiyo.ui.formatting import format_count
-from tamiyo.ui.metric import MetricView
-from tamiyo.ui.page.charts import Line, draw_chart
-from tamiyo.ui.page.decisions import count_ops, describe_decision, write_table
+from tamiyo.ui.page.decisions import count_ops, write_table
 from tamiyo.ui.page.document import write_document, write_gaps, write_glossary, write_settings
-from tamiyo.ui.page.headline import find_outcome, write_headline, write_title
+from tamiyo.ui.page.headline import find_gain, find_outcome, write_headline, write_hero, write_title
 from tamiyo.ui.page.learning import draw_small_charts
 from tamiyo.ui.page.markup import Markup, join, tag
-from tamiyo.ui.page.timeline import draw_timeline, draw_timeline_legend
+from tamiyo.ui.page.pairs import write_pair
 from tamiyo.ui.page.words import OPS
 
 if TYPE_CHECKING:
@@ -23,8 +20,6 @@ if TYPE_CHECKING:
 __all__ = ["build_comparison_page"]
 
 _MOST_HOSTS: Final = 2
-_MOST_EPOCHS: Final = 150
-_WAIT: Final = LifecycleOp.WAIT.name
 
 
 def build_comparison_page(first: RunStory, second: RunStory) -> str:
@@ -39,18 +34,27 @@ def build_comparison_page(first: RunStory, second: RunStory) -> str:
         sections.append(("learning", "How the controllers learned", _write_curves(first, second)))
     for index, (one, other) in enumerate(_pair_hosts(first, second)):
         name = "How the networks grew" if not index else f"Environment {one.environment}"
-        sections.append((f"host-{index}", name, _write_hosts(one, other)))
+        sections.append((f"host-{index}", name, write_pair(one, other)))
     sections += [
         ("mix", "What was chosen how often", _write_mix(first, second)),
         ("settings-a", "Settings of A", write_settings(first)),
         ("settings-b", "Settings of B", write_settings(second)),
         ("glossary", "What the words mean", write_glossary()),
     ]
-    names = f"A: {write_title(first)}. B: {write_title(second)}."
     headline = join(
-        tag("p", names, class_="story"), _write_warning(first, second), _beside(first, second)
+        _write_verdict(first, second), _write_warning(first, second), _beside(first, second)
     )
     return write_document("Two runs beside each other", headline, sections)
+
+
+def _write_verdict(first: RunStory, second: RunStory) -> Markup:
+    """Say by how much B is ahead of A."""
+    gains = [find_gain(run) for run in (first, second)]
+    if gains[0] is None or gains[1] is None:
+        return write_hero(None, "how B stands against A: the logs do not say")
+    ahead = gains[1] - gains[0]
+    stands = "ahead of" if ahead > 0 else "behind" if ahead < 0 else "level with"
+    return write_hero(ahead, f"B is {stands} A, each measured against the host alone")
 
 
 def _beside(first: RunStory, second: RunStory) -> Markup:
@@ -136,67 +140,6 @@ def _pair_hosts(first: RunStory, second: RunStory) -> list[tuple[HostStory, Host
     others = {host.environment: host for host in second.hosts}
     pairs = [(host, others[host.environment]) for host in first.hosts if host.environment in others]
     return pairs[:_MOST_HOSTS]
-
-
-def _write_hosts(one: HostStory, other: HostStory) -> Markup:
-    return join(
-        draw_timeline_legend(),
-        tag("h3", "A"),
-        draw_timeline(one),
-        tag("h3", "B"),
-        draw_timeline(other),
-        tag("h3", "On the control split"),
-        _draw_accuracy(one, other),
-        tag("h3", "Decisions beside each other"),
-        _write_decisions(one, other),
-    )
-
-
-def _draw_accuracy(one: HostStory, other: HostStory) -> Markup:
-    if one.metric != other.metric:
-        text = f"A is measured in {one.metric.name}, B in {other.metric.name}: no common picture."
-        return tag("p", text, class_="quiet")
-    view = MetricView(one.metric)
-    lines = [
-        Line(
-            name=f"{letter}: the growing network",
-            look=f"curve-{index}",
-            points=[(point.epoch, view.show(point.accuracy)) for point in host.points],
-        )
-        for index, (letter, host) in enumerate((("A", one), ("B", other)))
-    ]
-    lines += [
-        Line(
-            name=f"{letter}: the host alone",
-            look=f"curve-{index}",
-            points=[(epoch, view.show(value)) for epoch, value in enumerate(host.twin)],
-            dashed=True,
-        )
-        for index, (letter, host) in enumerate((("A", one), ("B", other)))
-        if host.twin
-    ]
-    chart = draw_chart(lines, size=(1000, 300), title=view.label, x_name="epoch")
-    return tag("div", chart, class_="scroll", tabindex=0, role="region", aria_label=view.label)
-
-
-def _write_decisions(one: HostStory, other: HostStory) -> Markup:
-    told = [
-        {d.epoch: d for d in host.decisions if d.op != _WAIT or d.refusal is not None}
-        for host in (one, other)
-    ]
-    epochs = sorted({*told[0], *told[1]})
-    rows = [
-        (
-            str(epoch),
-            *(describe_decision(own[epoch]) if epoch in own else "waited" for own in told),
-        )
-        for epoch in epochs[:_MOST_EPOCHS]
-    ]
-    if not rows:
-        return tag("p", "Neither did anything but wait.", class_="quiet")
-    left = len(epochs) - len(rows)
-    caption = "Epochs in which either did more than wait" + (f"; {left} more" if left else "")
-    return write_table(caption, ("Epoch", "A", "B"), rows)
 
 
 def _write_mix(first: RunStory, second: RunStory) -> Markup:

@@ -164,7 +164,7 @@ def draw_line(frame: Frame, line: Line) -> Markup:
     if len(points) == 1:
         (place, value), *_ = points
         return tag("circle", cx=frame.x(place), cy=frame.y(value), r=3, class_=f"dot {line.look}")
-    words = []
+    words: list[str] = []
     for place, value in points:
         x, y = f"{frame.x(place):.1f}", f"{frame.y(value):.1f}"
         words.append(f"M{x} {y}" if not words else f"H{x}V{y}" if line.stepped else f"L{x} {y}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from tamiyo.ui.formatting import format_count, format_growth, format_si
 from tamiyo.ui.metric import MetricView
@@ -14,7 +14,16 @@ if TYPE_CHECKING:
     from tamiyo.telemetry import HostStory, LearningStory, RunStory
     from tamiyo.ui.page.markup import Content
 
-__all__ = ["Outcome", "find_outcome", "write_headline", "write_title"]
+__all__ = [
+    "Outcome",
+    "find_gain",
+    "find_outcome",
+    "write_headline",
+    "write_hero",
+    "write_title",
+]
+
+_GAIN: Final = "gain over the host alone"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,6 +81,32 @@ def write_headline(run: RunStory) -> Markup:
     return tag("p", "The log tells of no network and of no training.", class_="story")
 
 
+def find_gain(run: RunStory) -> float | None:
+    """Return how far the grown networks are ahead of the host alone, points.
+
+    Of a training it is the mean over the last tenth of its updates; ``None`` if it is not known.
+    """
+    if run.learning is None:
+        return find_outcome(run.hosts[0]).gain if run.hosts else None
+    gains = [curve for curve in run.learning.curves if curve.name == _GAIN]
+    return _mean_end(gains[0].values) if gains else None
+
+
+def write_hero(points: float | None, words: str) -> Markup:
+    """Write one large number.
+
+    Args:
+        points: The number, points; ``None`` if it is not known.
+        words: What it is.
+    """
+    number = "unknown" if points is None else f"{points:+.1f}"
+    look = "hero" if points is None else "hero good" if points > 0 else "hero bad"
+    unit = None if points is None else tag("span", " points", class_="unit")
+    return tag(
+        "p", tag("strong", number, unit), tag("span", words, class_="hero-words"), class_=look
+    )
+
+
 def _write_growth(run: RunStory, host: HostStory) -> Markup:
     outcome = find_outcome(host)
     view = MetricView(host.metric)
@@ -106,7 +141,7 @@ def _write_growth(run: RunStory, host: HostStory) -> Markup:
         else f" Training took {format_si(end.multiply_adds)} multiply-adds."
     )
     return join(
-        _write_hero(outcome.gain, _write_gain(outcome)),
+        write_hero(outcome.gain, _write_gain(outcome)),
         _write_figures(figures),
         tag("p", story + cost, class_="story"),
     )
@@ -114,7 +149,7 @@ def _write_growth(run: RunStory, host: HostStory) -> Markup:
 
 def _write_training(run: RunStory, learning: LearningStory) -> Markup:
     curves = {curve.name: curve for curve in learning.curves}
-    gain = curves.get("gain over the host alone")
+    gain = curves.get(_GAIN)
     value, words = None, "No episode has ended yet."
     if gain is not None:
         value = _mean_end(gain.values)
@@ -151,16 +186,7 @@ def _write_training(run: RunStory, learning: LearningStory) -> Markup:
         f"A controller learned on {run.title} for {learning.steps:,} of {learning.total_steps:,} "
         f"steps.{first}{hosts}"
     )
-    return join(_write_hero(value, words), _write_figures(figures), tag("p", story, class_="story"))
-
-
-def _write_hero(points: float | None, words: str) -> Markup:
-    number = "unknown" if points is None else f"{points:+.1f}"
-    look = "hero" if points is None else "hero good" if points > 0 else "hero bad"
-    unit = None if points is None else tag("span", " points", class_="unit")
-    return tag(
-        "p", tag("strong", number, unit), tag("span", words, class_="hero-words"), class_=look
-    )
+    return join(write_hero(value, words), _write_figures(figures), tag("p", story, class_="story"))
 
 
 def _write_gain(outcome: Outcome) -> str:

@@ -125,7 +125,7 @@ def write_rewards(host: HostStory, prefix: str) -> Markup | None:
         for index, name in enumerate(name for name in names if name not in _AT_THE_END)
     ]
     told = (
-        "Points paid for each decision. What is paid at the end of the episode is in the table alone."
+        "Points paid for each decision; what is paid at the end is in the table alone."
         if lines
         else "This reward is paid at the end of the episode alone; all other parts are zero."
     )

@@ -11,6 +11,7 @@ from tamiyo.ui.page.words import STAGES, count, name_stage, write_points
 
 if TYPE_CHECKING:
     from tamiyo.telemetry import HostStory, StageSpan, StoryDecision, StoryMark
+    from tamiyo.ui.page.markup import Content
 
 __all__ = ["LEFT", "RIGHT", "WIDTH", "draw_timeline", "draw_timeline_legend", "find_x"]
 
@@ -114,7 +115,7 @@ def _last_epoch(host: HostStory) -> int:
 def _draw_ground(host: HostStory, height: int) -> Markup:
     """Draw what lies behind: epochs, lanes, the closing epochs and what is not there yet."""
     foot = height - _FOOT
-    parts = []
+    parts: list[Content] = []
     decided = max((decision.epoch for decision in host.decisions), default=0)
     trained = host.points[-1].epoch
     if host.decisions and decided < trained:
