@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
@@ -78,6 +79,7 @@ def _write(target: Path, page: str) -> None:
         part.write_text(page, encoding="utf-8")
         part.replace(target)
     except OSError as error:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):
+            part.unlink()
         message = f"--out must be a file that can be written, got {target}: {error.strerror}"
         raise ArtifactError(message) from error

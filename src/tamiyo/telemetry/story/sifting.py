@@ -15,9 +15,10 @@ if TYPE_CHECKING:
 __all__ = ["LogSieve", "RawEvent"]
 
 _HEAD: Final = re.compile(
-    rb'\{"schema": (\d+), "time": "([^"\\]*)", "event": "(\w+)"(?:, "environment": (\d+))?'
+    rb'\{"schema": ?(\d+), ?"time": ?"([^"\\]*)", ?"event": ?"(\w+)"'
+    rb'(?:, ?"environment": ?(\d+))?'
 )
-_BEGINNING: Final = b'{"schema": '
+_BEGINNING: Final = b'{"schema":'
 _SHOWN_CHARACTERS: Final = 80
 _UNREADABLE: Final = (ValueError, RecursionError)
 

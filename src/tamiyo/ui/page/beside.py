@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Final
 from tamiyo.ui.formatting import format_count
 from tamiyo.ui.page.decisions import count_ops, write_table
 from tamiyo.ui.page.document import write_document, write_gaps, write_glossary, write_settings
+from tamiyo.ui.page.elements.markup import Markup, join, tag
+from tamiyo.ui.page.elements.words import OPS
 from tamiyo.ui.page.headline import find_gain, find_outcome, write_headline, write_hero, write_title
 from tamiyo.ui.page.learning import draw_small_charts
-from tamiyo.ui.page.markup import Markup, join, tag
 from tamiyo.ui.page.pairs import write_pair
-from tamiyo.ui.page.words import OPS
 
 if TYPE_CHECKING:
     from tamiyo.telemetry import HostStory, RunStory
-    from tamiyo.ui.page.markup import Content
+    from tamiyo.ui.page.elements.markup import Content
 
 __all__ = ["build_comparison_page"]
 

@@ -6,14 +6,14 @@ from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 from tamiyo.contracts import LifecycleOp
-from tamiyo.ui.page.markup import Markup, join, tag
-from tamiyo.ui.page.words import OPS, count, name_op
+from tamiyo.ui.page.elements.markup import Markup, join, tag
+from tamiyo.ui.page.elements.words import OPS, count, name_op
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from tamiyo.telemetry import HostStory, StoryDecision
-    from tamiyo.ui.page.markup import Content
+    from tamiyo.ui.page.elements.markup import Content
 
 __all__ = [
     "count_ops",

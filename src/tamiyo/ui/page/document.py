@@ -7,19 +7,19 @@ import hashlib
 from importlib.resources import files
 from typing import TYPE_CHECKING, Final
 
-from tamiyo.ui.page.colors import write_colors
 from tamiyo.ui.page.decisions import write_table
+from tamiyo.ui.page.elements.colors import write_colors
+from tamiyo.ui.page.elements.markup import Markup, join, tag
+from tamiyo.ui.page.elements.words import GLOSSARY, count, write_points
 from tamiyo.ui.page.headline import find_outcome, write_headline, write_title
 from tamiyo.ui.page.host import write_host
 from tamiyo.ui.page.learning import write_episodes, write_learning
-from tamiyo.ui.page.markup import Markup, join, tag
-from tamiyo.ui.page.words import GLOSSARY, count, write_points
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tamiyo.telemetry import HostStory, RunStory
-    from tamiyo.ui.page.markup import Content
+    from tamiyo.ui.page.elements.markup import Content
 
 __all__ = ["build_run_page", "write_document", "write_gaps", "write_glossary", "write_settings"]
 

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Final
 
 from tamiyo.ui.formatting import format_count, format_growth, format_si
 from tamiyo.ui.metric import MetricView
-from tamiyo.ui.page.markup import Markup, join, tag
-from tamiyo.ui.page.words import count, define
+from tamiyo.ui.page.elements.markup import Markup, join, tag
+from tamiyo.ui.page.elements.words import count, define
 
 if TYPE_CHECKING:
     from tamiyo.telemetry import HostStory, LearningStory, RunStory
-    from tamiyo.ui.page.markup import Content
+    from tamiyo.ui.page.elements.markup import Content
 
 __all__ = [
     "Outcome",

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Final
 
 from tamiyo.ui.formatting import format_count, format_growth
 from tamiyo.ui.metric import MetricView
-from tamiyo.ui.page.charts import Line, draw_chart
 from tamiyo.ui.page.decisions import count_ops, write_action_mix, write_decisions, write_table
-from tamiyo.ui.page.markup import Markup, join, tag
+from tamiyo.ui.page.elements.charts import Line, draw_chart
+from tamiyo.ui.page.elements.markup import Markup, join, tag
+from tamiyo.ui.page.elements.words import REWARD_PARTS, define
 from tamiyo.ui.page.timeline import draw_timeline, draw_timeline_legend
-from tamiyo.ui.page.words import REWARD_PARTS, define
 
 if TYPE_CHECKING:
     from tamiyo.telemetry import HostStory

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tamiyo.ui.page.charts import Line, draw_chart
 from tamiyo.ui.page.decisions import write_action_mix, write_table
-from tamiyo.ui.page.markup import Markup, join, tag
-from tamiyo.ui.page.words import REWARD_PARTS, define, name_op
+from tamiyo.ui.page.elements.charts import Line, draw_chart
+from tamiyo.ui.page.elements.markup import Markup, join, tag
+from tamiyo.ui.page.elements.words import REWARD_PARTS, define, name_op
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tamiyo.telemetry import EpisodeRow, LearningStory, RunStory
-    from tamiyo.telemetry.live import LiveCurve
+    from tamiyo.telemetry import EpisodeRow, LearningStory, LiveCurve, RunStory
 
 __all__ = ["draw_small_charts", "write_episodes", "write_learning"]
 

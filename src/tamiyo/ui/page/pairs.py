@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Final
 
 from tamiyo.contracts import LifecycleOp
 from tamiyo.ui.metric import MetricView
-from tamiyo.ui.page.charts import Line, draw_chart
 from tamiyo.ui.page.decisions import describe_decision, write_table
-from tamiyo.ui.page.markup import Markup, join, tag
+from tamiyo.ui.page.elements.charts import Line, draw_chart
+from tamiyo.ui.page.elements.markup import Markup, join, tag
 from tamiyo.ui.page.timeline import draw_timeline, draw_timeline_legend
 
 if TYPE_CHECKING:

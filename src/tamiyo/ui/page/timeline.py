@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from tamiyo.ui.page.charts import find_ticks
 from tamiyo.ui.page.decisions import describe_decision, group_waits
-from tamiyo.ui.page.markup import Markup, join, tag
-from tamiyo.ui.page.words import STAGES, count, name_stage, write_points
+from tamiyo.ui.page.elements.charts import find_ticks
+from tamiyo.ui.page.elements.markup import Markup, join, tag
+from tamiyo.ui.page.elements.words import STAGES, count, name_stage, write_points
 
 if TYPE_CHECKING:
     from tamiyo.telemetry import HostStory, StageSpan, StoryDecision, StoryMark
-    from tamiyo.ui.page.markup import Content
+    from tamiyo.ui.page.elements.markup import Content
 
 __all__ = ["LEFT", "RIGHT", "WIDTH", "draw_timeline", "draw_timeline_legend", "find_x"]
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from tamiyo.ui.formatting import format_si
-from tamiyo.ui.page.markup import Markup, join, tag
+from tamiyo.ui.page.elements.markup import Markup, join, tag
 
 __all__ = ["Frame", "Line", "draw_axes", "draw_chart", "draw_legend", "draw_line", "find_ticks"]
 

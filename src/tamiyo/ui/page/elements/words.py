@@ -5,12 +5,12 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
-from tamiyo.ui.page.markup import tag
+from tamiyo.ui.page.elements.markup import tag
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tamiyo.ui.page.markup import Markup
+    from tamiyo.ui.page.elements.markup import Markup
 
 __all__ = [
     "GLOSSARY",
