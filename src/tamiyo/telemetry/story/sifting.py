@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["LogSieve", "RawEvent"]
 
 _HEAD: Final = re.compile(
-    rb'\{"schema": ?(\d+), ?"time": ?"([^"\\]*)", ?"event": ?"(\w+)"'
+    rb'\{"schema": ?(\d+), ?"time": ?"([0-9T:.+Z-]*)", ?"event": ?"([A-Za-z]+)"'
     rb'(?:, ?"environment": ?(\d+))?'
 )
 _BEGINNING: Final = b'{"schema":'
@@ -120,7 +120,14 @@ class LogSieve:
         name = content.get("event")
         if not isinstance(name, str):
             return None
-        return RawEvent(number, name, content.get("environment"), content.get("time"), line)
+        environment, time = content.get("environment"), content.get("time")
+        return RawEvent(
+            number,
+            name,
+            environment if isinstance(environment, int) else None,
+            time if isinstance(time, str) else None,
+            line,
+        )
 
     def _check_schema(self, number: int, schema: object) -> None:
         if schema != EVENT_SCHEMA:

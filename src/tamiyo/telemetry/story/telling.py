@@ -147,14 +147,13 @@ class _Teller:
         content = self._sieve.read(event)
         if content is None:
             return
-        if event.name == "RunFinished":
-            self._end(content)
-            return
-        self._episode_count += 1
         with _complete(event):
-            row = _read_episode(content)
-        rows = self._early if len(self._early) < _KEPT_EPISODES else self._late
-        rows.append(row)
+            if event.name == "RunFinished":
+                self._end(content)
+                return
+            self._episode_count += 1
+            rows = self._early if len(self._early) < _KEPT_EPISODES else self._late
+            rows.append(_read_episode(content))
 
     def _learn(self, content: Mapping[str, Any]) -> None:
         if content["event"] == "AlarmRaised":

@@ -125,7 +125,7 @@ def write_settings(run: RunStory) -> Markup:
     rows: list[tuple[str, Content]] = [
         ("kind", {"run": "one network", "training": "training of a controller"}.get(run.kind)),
         ("task or environment", run.title),
-        ("controller", run.controller),
+        *([("controller", run.controller)] if learning is None else []),
         ("seed", None if run.seed is None else str(run.seed)),
         ("hash of the effective configuration", run.config_hash),
         ("first event", run.first_time),

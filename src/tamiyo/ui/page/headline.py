@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -99,6 +100,8 @@ def write_hero(points: float | None, words: str) -> Markup:
         points: The number, points; ``None`` if it is not known.
         words: What it is.
     """
+    if points is not None and not math.isfinite(points):
+        points, words = None, f"{words}: the number is not finite"
     number = "unknown" if points is None else f"{points:+.1f}"
     look = "hero" if points is None else "hero good" if points > 0 else "hero bad"
     unit = None if points is None else tag("span", " points", class_="unit")
@@ -115,9 +118,13 @@ def _write_growth(run: RunStory, host: HostStory) -> Markup:
     end = host.end
     parameters = last.parameters if end is None else end.parameters
     split, accuracy = _find_accuracy(host)
-    planted, kept = kinds.count("planted"), kinds.count("kept")
+    planted, kept, removed = map(kinds.count, ("planted", "kept", "removed"))
     figures: list[tuple[Content, str, str]] = [
-        (define("score"), _write(outcome.score), outcome.basis),
+        (
+            define("score"),
+            _write(outcome.score),
+            "accuracy less rent" if outcome.basis == "score" else outcome.basis,
+        ),
         (define("host alone"), _write(outcome.host_score), "same data, seed and epochs"),
         (f"{split} {view.name}", view.write(accuracy), view.direction),
         (
@@ -126,13 +133,13 @@ def _write_growth(run: RunStory, host: HostStory) -> Markup:
             f"{format_growth(parameters, host.host_parameters)} over "
             f"{format_count(host.host_parameters)}",
         ),
-        ("seeds kept", f"{kept} of {planted}", f"{kinds.count('removed')} removed again"),
+        ("seeds kept", f"{kept} of {planted}", f"{removed} removed again"),
         _count_alarms(run),
     ]
     story = (
         f"In {count(last.epoch, 'epoch')} the {run.controller or 'unknown'} controller planted "
-        f"{count(planted, 'seed')}, kept {kept} and removed {kinds.count('removed')}. The network "
-        f"went from {format_count(host.host_parameters)} to {format_count(parameters)} trainable "
+        f"{count(planted, 'seed')}, kept {kept or 'none'} and removed "
+        f"{removed or 'none'}. The network went from {format_count(host.host_parameters)} to {format_count(parameters)} trainable "
         f"parameters and reached {view.write(accuracy)} {split} {view.name}."
     )
     cost = (
@@ -163,12 +170,14 @@ def _write_training(run: RunStory, learning: LearningStory) -> Markup:
         words = "mean return per episode in the last tenth of the training"
     score = curves.get("score")
     figures: list[tuple[Content, str, str]] = [
-        ("steps", f"{learning.steps:,}", f"of {learning.total_steps:,}"),
+        ("steps", f"{learning.steps:,}", f"of {learning.total_steps:,} asked for"),
         ("updates", f"{learning.updates:,}", f"{learning.num_envs} environments in lockstep"),
         (define("controller"), format_count(learning.parameters), "trainable parameters"),
-        (define("score"), _write(_mean_end(score.values) if score else None), "at the end, mean"),
         _count_alarms(run),
     ]
+    if score is not None:
+        mean = _write(_mean_end(score.values))
+        figures.insert(3, (define("score"), mean, "mean of the last tenth"))
     first = ""
     shown = gain or returns
     if shown is not None and len(shown.values) > 1:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from tamiyo.contracts import SeedStage
 from tamiyo.ui.formatting import format_count, format_growth
 from tamiyo.ui.metric import MetricView
 from tamiyo.ui.page.decisions import count_ops, write_action_mix, write_decisions, write_table
 from tamiyo.ui.page.elements.charts import Line, draw_chart
 from tamiyo.ui.page.elements.markup import Markup, join, tag
-from tamiyo.ui.page.elements.words import REWARD_PARTS, define
+from tamiyo.ui.page.elements.words import REWARD_PARTS, count, define, name_stage, write_points
 from tamiyo.ui.page.timeline import draw_timeline, draw_timeline_legend
 
 if TYPE_CHECKING:
-    from tamiyo.telemetry import HostStory
+    from tamiyo.telemetry import HostStory, StageSpan
 
-__all__ = ["accuracy_lines", "write_host", "write_rewards"]
+__all__ = ["accuracy_lines", "write_accuracy", "write_host", "write_rewards", "write_seeds"]
 
 _MOST_EPOCHS: Final = 120
 _AT_THE_END: Final = frozenset({"terminal", "baseline"})
@@ -46,6 +47,7 @@ def write_host(host: HostStory, prefix: str) -> Markup:
         ),
         draw_timeline(host),
         draw_timeline_legend(),
+        tag("details", tag("summary", "These seeds as a table"), write_seeds(host)),
         tag("h3", "Decisions and reasons", id=f"{prefix}-decisions"),
         write_decisions(host),
         tag(
@@ -58,6 +60,36 @@ def write_host(host: HostStory, prefix: str) -> Markup:
         write_action_mix(chosen, legal),
         write_rewards(host, prefix),
     )
+
+
+def write_seeds(host: HostStory) -> Markup:
+    """List every seed with where it stood, how long, what became of it and what it is worth."""
+    lives: dict[str, list[StageSpan]] = {}
+    for span in host.spans:
+        if span.seed_id is not None:
+            lives.setdefault(span.seed_id, []).append(span)
+    removed = {mark.seed_id for mark in host.marks if mark.kind == "removed"}
+    worth = {} if host.end is None else host.end.contributions
+    rows = []
+    for seed_id, spans in lives.items():
+        last = spans[-1]
+        is_kept = last.stage == SeedStage.FOSSILIZED.name
+        fate = "kept" if is_kept else "removed" if seed_id in removed else name_stage(last.stage)
+        known = [value for span in spans for value in span.contributions if value is not None]
+        points = worth.get(seed_id, known[-1] if known else None)
+        rows.append(
+            (
+                last.slot_id,
+                (last.blueprint or "unknown").lower().replace("_", " "),
+                (last.style or "unknown").lower().replace("_", " "),
+                "unknown" if last.parameters is None else f"{last.parameters:,}",
+                f"{spans[0].first_epoch} to {last.last_epoch}",
+                fate,
+                write_points(points),
+            )
+        )
+    headings = ("Slot", "Blueprint", "Style", "Parameters", "Epochs", "In the end", "Contribution")
+    return write_table(f"All {count(len(rows), 'seed')}, in the order of planting", headings, rows)
 
 
 def accuracy_lines(host: HostStory) -> list[Line]:

@@ -42,7 +42,9 @@ def write_learning(learning: LearningStory) -> Markup:
             "as a share of the largest possible.",
             class_="lead",
         ),
-        draw_small_charts([(curve.name, "", [("", curve)]) for curve in learning.entropies]),
+        draw_small_charts(
+            [(curve.name.replace("_", " "), "", [("", curve)]) for curve in learning.entropies]
+        ),
         tag("h3", "What it chose how often", id="learning-mix"),
         draw_chart(shares, size=(1000, 240), title="Share of each decision", x_name="steps")
         if any(len(line.points) > 1 for line in shares)

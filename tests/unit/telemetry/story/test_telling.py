@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import random
+import re
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
@@ -131,3 +134,26 @@ def test_a_log_without_a_whole_event_is_refused(tmp_path, content):
     log.write_text(content)
     with pytest.raises(ArtifactError, match="at least one whole event, got none"):
         tell_run(log)
+
+
+@pytest.mark.parametrize("way", ["flip bytes", "drop lines", "drop numbers"])
+def test_whatever_happened_to_a_log_it_is_told_or_refused(tmp_path, way):
+    log = write_log(tmp_path / "events.jsonl", build_whole_training())
+    whole = log.read_bytes()
+    rng = random.Random(0)
+    for _ in range(25):
+        content = bytearray(whole)
+        if way == "flip bytes":
+            for _ in range(20):
+                content[rng.randrange(len(content))] = rng.randrange(256)
+        elif way == "drop lines":
+            lines = whole.splitlines()
+            content = b"\n".join(line for line in lines if rng.random() < 0.9)
+        else:
+            content = re.sub(
+                rb"(?<=:)-?\d+\.\d+", lambda found: rng.choice([found[0], b'"NaN"']), whole
+            )
+        log.write_bytes(content)
+        with suppress(ArtifactError):
+            story = tell_run(log)
+            assert story.events <= len(whole.splitlines())

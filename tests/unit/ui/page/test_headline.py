@@ -56,6 +56,12 @@ def test_the_number_looks_as_it_is(points, look):
     assert f'class="{"hero " if points else ""}{look}"' in write_hero(points, "words")
 
 
+def test_a_number_that_is_not_finite_is_not_shown_as_one():
+    written = write_hero(float("nan"), "gain")
+    assert "gain: the number is not finite" in written
+    assert ">unknown<" in written
+
+
 def test_titles_say_which_run_it_is(tmp_path):
     run = tell(tmp_path, build_whole_run())
     assert write_title(run) == "digits-cnn grown by the heuristic controller, seed 7"

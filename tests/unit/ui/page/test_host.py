@@ -7,7 +7,13 @@ from dataclasses import replace
 import pytest
 
 from tamiyo.contracts import MetricScale
-from tamiyo.ui.page.host import accuracy_lines, write_accuracy, write_host, write_rewards
+from tamiyo.ui.page.host import (
+    accuracy_lines,
+    write_accuracy,
+    write_host,
+    write_rewards,
+    write_seeds,
+)
 from tests.support.stories import build_whole_run, build_whole_training, tell
 
 
@@ -34,6 +40,15 @@ def test_other_metrics_are_shown_in_their_own_unit(host):
     scale = MetricScale(name="bits per byte", best=0.0, worst=8.0)
     shown = accuracy_lines(replace(host, metric=scale))[0]
     assert shown.points[60][1] == pytest.approx(8 - 0.08 * host.points[60].accuracy)
+
+
+def test_every_seed_is_listed_with_what_became_of_it(host):
+    written = write_seeds(host)
+    assert "All 4 seeds" in written
+    assert written.count("<td>kept</td>") == 2
+    assert written.count("<td>removed</td>") == 2
+    for points in host.end.contributions.values():
+        assert f"<td>{points:+.1f} points</td>" in written
 
 
 def test_ids_of_two_hosts_differ(host):

@@ -13,7 +13,7 @@ def test_every_curve_entropy_and_phase_is_shown(tmp_path):
     learning = tell(tmp_path, build_whole_training()).learning
     written = write_learning(learning)
     for curve in (*learning.curves, *learning.entropies):
-        assert curve.name in written
+        assert f"<figcaption>{curve.name.replace('_', ' ')}" in written
     assert '<th scope="row">train</th><td>36.0</td><td>75%</td>' in written
 
 

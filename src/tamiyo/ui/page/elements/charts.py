@@ -153,7 +153,7 @@ def draw_axes(frame: Frame, x_name: str) -> Markup:
         parts.append(tag("text", _write_tick(place), x=x, y=foot + 17, text_anchor=anchor))
     parts.append(tag("line", x1=frame.left, x2=right, y1=foot, y2=foot, class_="axis"))
     parts.append(
-        tag("text", x_name, x=frame.left - 6, y=foot + 17, text_anchor="end", class_="axis-name")
+        tag("text", x_name, x=frame.left - 12, y=foot + 17, text_anchor="end", class_="axis-name")
     )
     return tag("g", parts, class_="axes", aria_hidden="true")
 
