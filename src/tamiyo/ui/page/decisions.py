@@ -41,7 +41,7 @@ def describe_decision(decision: StoryDecision) -> str:
     if decision.refusal is not None:
         parts.append(f"refused: {decision.refusal}")
     if decision.probability is not None:
-        parts.append(f"probability {decision.probability:.2f}")
+        parts.append(f"probability of this op {decision.probability:.2f}")
     if decision.value is not None:
         parts.append(f"expected {decision.value:+.1f} points")
     return "; ".join(parts)
@@ -65,7 +65,7 @@ def write_decisions(host: HostStory) -> Markup:
     headings = ["Epoch", "Decision", "Slot", "Reason", "How"]
     has_chances = any(decision.probability is not None for decision in shown)
     has_values = any(decision.value is not None for decision in shown)
-    headings += ["Probability"] * has_chances + ["Expected points"] * has_values
+    headings += ["Probability of op"] * has_chances + ["Expected points"] * has_values
     rows = [_write_row(one)[: 5 + has_chances + has_values] for one in shown]
     left = len(acts) - len(rows)
     done = (

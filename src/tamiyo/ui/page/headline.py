@@ -139,8 +139,9 @@ def _write_growth(run: RunStory, host: HostStory) -> Markup:
     story = (
         f"In {count(last.epoch, 'epoch')} the {run.controller or 'unknown'} controller planted "
         f"{count(planted, 'seed')}, kept {kept or 'none'} and removed "
-        f"{removed or 'none'}. The network went from {format_count(host.host_parameters)} to {format_count(parameters)} trainable "
-        f"parameters and reached {view.write(accuracy)} {split} {view.name}."
+        f"{removed or 'none'}. The network went from {format_count(host.host_parameters)} to "
+        f"{format_count(parameters)} trainable parameters and reached {view.write(accuracy)} "
+        f"{split} {view.name}."
     )
     cost = (
         ""

@@ -11,7 +11,7 @@ from tamiyo.ui.page.decisions import count_ops, write_action_mix, write_decision
 from tamiyo.ui.page.elements.charts import Line, draw_chart
 from tamiyo.ui.page.elements.markup import Markup, join, tag
 from tamiyo.ui.page.elements.words import REWARD_PARTS, count, define, name_stage, write_points
-from tamiyo.ui.page.timeline import draw_timeline, draw_timeline_legend
+from tamiyo.ui.page.timeline import LEFT, draw_timeline, draw_timeline_legend
 
 if TYPE_CHECKING:
     from tamiyo.telemetry import HostStory, StageSpan
@@ -129,12 +129,15 @@ def write_accuracy(host: HostStory) -> Markup:
                 title=view.label,
                 x_name="epoch",
                 hits=_tell_points(host),
+                left=LEFT,
             ),
             view.label,
         ),
         tag("p", "Trainable parameters.", class_="lead"),
         _scroll(
-            draw_chart(sizes, size=_LOW, title="Parameters", x_name="epoch", has_legend=False),
+            draw_chart(
+                sizes, size=_LOW, title="Parameters", x_name="epoch", has_legend=False, left=LEFT
+            ),
             "Parameters",
         ),
         tag("details", tag("summary", "These numbers as a table"), _write_points(host)),
@@ -168,7 +171,7 @@ def write_rewards(host: HostStory, prefix: str) -> Markup | None:
     rows.append(("sum", f"{sum(totals.values()):+.2f}", "what the controller was paid"))
     picture = (
         _scroll(
-            draw_chart(lines, size=(1000, 220), title="Reward parts", x_name="epoch"),
+            draw_chart(lines, size=(1000, 220), title="Reward parts", x_name="epoch", left=LEFT),
             "Reward parts",
         )
         if lines

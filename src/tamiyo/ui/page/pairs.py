@@ -9,7 +9,7 @@ from tamiyo.ui.metric import MetricView
 from tamiyo.ui.page.decisions import describe_decision, write_table
 from tamiyo.ui.page.elements.charts import Line, draw_chart
 from tamiyo.ui.page.elements.markup import Markup, join, tag
-from tamiyo.ui.page.timeline import draw_timeline, draw_timeline_legend
+from tamiyo.ui.page.timeline import LEFT, draw_timeline, draw_timeline_legend
 
 if TYPE_CHECKING:
     from tamiyo.telemetry import HostStory
@@ -58,7 +58,7 @@ def _draw_accuracy(one: HostStory, other: HostStory) -> Markup:
         for index, (letter, host) in enumerate((("A", one), ("B", other)))
         if host.twin
     ]
-    chart = draw_chart(lines, size=(1000, 300), title=view.label, x_name="epoch")
+    chart = draw_chart(lines, size=(1000, 300), title=view.label, x_name="epoch", left=LEFT)
     return tag("div", chart, class_="scroll", tabindex=0, role="region", aria_label=view.label)
 
 

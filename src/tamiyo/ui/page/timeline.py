@@ -17,7 +17,7 @@ __all__ = ["LEFT", "RIGHT", "WIDTH", "draw_timeline", "draw_timeline_legend", "f
 
 WIDTH: Final = 1000
 LEFT: Final = 84
-RIGHT: Final = 14
+RIGHT: Final = 12
 _TOP, _WAITS, _ROW, _BAR, _ALPHA, _FOOT = 24, 26, 78, 26, 16, 30
 _LETTER: Final = 6.6
 _SHAPES: Final = {
@@ -58,8 +58,8 @@ def draw_timeline(host: HostStory) -> Markup:
         "svg",
         _draw_ground(host, height),
         _draw_waits(host),
-        rows,
         [_draw_mark(host, mark) for mark in host.marks if mark.slot_id is None],
+        rows,
         viewBox=f"0 0 {WIDTH} {height}",
         role="group",
         aria_label=name,

@@ -40,8 +40,8 @@ def test_a_decision_is_told_with_all_that_is_known():
         )
     )
     assert told == (
-        "plant in r0c1 (conv light, fast); not yet; refused: slot is taken; probability 0.25; "
-        "expected -1.5 points"
+        "plant in r0c1 (conv light, fast); not yet; refused: slot is taken; probability of this op "
+        "0.25; expected -1.5 points"
     )
     assert describe_decision(decide(1, reason="")) == "wait; no reason given"
 

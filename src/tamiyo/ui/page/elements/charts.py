@@ -12,6 +12,7 @@ from tamiyo.ui.page.elements.markup import Markup, join, tag
 
 __all__ = ["Frame", "Line", "draw_axes", "draw_chart", "draw_legend", "draw_line", "find_ticks"]
 
+_LEFT: Final = 48.0
 _LARGE: Final = 10_000
 _WIDE: Final = 500
 _MOST_POINTS: Final = 400
@@ -55,7 +56,7 @@ class Frame:
 
     width: float
     height: float
-    left: float = 48
+    left: float = _LEFT
     right: float = 12
     top: float = 10
     bottom: float = 26
@@ -100,8 +101,9 @@ def draw_chart(
     x_name: str,
     has_legend: bool = True,
     hits: Mapping[float, str] | None = None,
+    left: float = _LEFT,
 ) -> Markup:
-    """Draw lines over each other.
+    """Draw lines over each other, the first one on top.
 
     Args:
         lines: What to draw; values that are not finite are left out.
@@ -110,6 +112,7 @@ def draw_chart(
         x_name: What the places are.
         has_legend: Whether the lines are named below.
         hits: Place to the words that stand there on hover.
+        left: Where the axes begin, pixels.
 
     Returns:
         A figure, or a sentence if there is nothing to draw.
@@ -120,6 +123,7 @@ def draw_chart(
     frame = Frame(
         width=size[0],
         height=size[1],
+        left=left,
         x_range=_spread([place for line in kept for place, _ in line.points], 0.0),
         y_range=_spread([value for line in kept for _, value in line.points], _EMPTY_SHARE),
     )
@@ -127,7 +131,7 @@ def draw_chart(
     picture = tag(
         "svg",
         draw_axes(frame, x_name),
-        [draw_line(frame, line) for line in kept],
+        [draw_line(frame, line) for line in reversed(kept)],
         _draw_hits(frame, hits or {}),
         viewBox=f"0 0 {size[0]:g} {size[1]:g}",
         role="img",
