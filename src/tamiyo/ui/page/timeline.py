@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from tamiyo.ui.page.decisions import describe_decision, group_waits
 from tamiyo.ui.page.elements.charts import find_ticks
 from tamiyo.ui.page.elements.markup import Markup, join, tag
-from tamiyo.ui.page.elements.words import STAGES, count, name_stage, write_points
+from tamiyo.ui.page.elements.words import STAGES, count, define, name_stage, write_points
 
 if TYPE_CHECKING:
     from tamiyo.telemetry import HostStory, StageSpan, StoryDecision, StoryMark
@@ -101,6 +101,7 @@ def draw_timeline_legend() -> Markup:
     ramp = tag("path", d="M0 14L22 3V14Z", class_="alpha")
     key = tag("svg", ramp, width=22, height=16, aria_hidden="true")
     entries.append(tag("li", key, "alpha: influence of the seed, from 0 to 1"))
+    entries.append(tag("li", define("contribution", "points above a bar: contribution")))
     return tag("ul", entries, class_="legend")
 
 
