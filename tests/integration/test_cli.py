@@ -58,17 +58,8 @@ def test_slots_may_stand_apart_or_with_commas(words):
 
 # --- help and descriptions --------------------------------------------------------------------
 
-COMMANDS = [
-    "grow",
-    "compare",
-    "evaluate",
-    "describe",
-    "calibrate",
-    "query",
-    "replay",
-    "explain",
-    "watch",
-]
+RECORDS = ["query", "replay", "explain", "watch", "report"]
+COMMANDS = ["grow", "compare", "evaluate", "describe", "calibrate", *RECORDS]
 
 
 @pytest.mark.parametrize("words", [[], ["--help"], ["-h"]])

@@ -5,12 +5,18 @@ import shutil
 
 import pytest
 
-from tamiyo.recipes import grow_task
+from tamiyo.contracts import NullSink
+from tamiyo.engine import EngineConfig
+from tamiyo.environment import Baseline, HostEnvConfig
+from tamiyo.learning import TrainerConfig
+from tamiyo.policy import NetworkConfig
+from tamiyo.recipes import TrainConfig, grow_task, train_controller
 from tamiyo.telemetry import JsonlSink
 from tests.support.commands import call
 from tests.support.events import build_run
 from tests.support.explained import build_episodes
 from tests.support.schedules import build_growing_config
+from tests.support.tasks import EAGER
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +69,13 @@ def test_query_gives_rows_as_objects(capsys, run_folder):
         ],
         "gaps": "",
     }
+
+
+def test_answers_that_json_cannot_hold_are_texts(capsys, run_folder):
+    sql = "SELECT 9e999 AS a, -9e999 AS b, x'0aff' AS c, NULL AS d"
+    out = call(capsys, "query", run_folder, sql, "--json")[1]
+    (row,) = json.loads(out, parse_constant=pytest.fail)["rows"]
+    assert row == {"a": "Infinity", "b": "-Infinity", "c": "0aff", "d": None}
 
 
 def test_query_says_how_many_rows_it_does_not_show(capsys, run_folder):
@@ -131,7 +144,7 @@ def test_replay_that_is_not_equal_exits_with_1(capsys, grown, tmp_path):
     folder = shutil.copytree(grown, tmp_path / "copy")
     log = folder / "events.jsonl"
     text = log.read_text(encoding="utf-8")
-    log.write_text(text.replace('"alpha_target": "FULL"', '"alpha_target": "HALF"'), "utf-8")
+    log.write_text(text.replace('"alpha_target":"FULL"', '"alpha_target":"HALF"'), "utf-8")
     code, out, _ = call(capsys, "replay", folder)
     assert code == 1
     assert "as recorded, then " in out
@@ -144,8 +157,10 @@ def test_replay_that_is_not_equal_exits_with_1(capsys, grown, tmp_path):
 def test_replay_without_an_export_compares_the_numbers(capsys, grown, tmp_path):
     folder = shutil.copytree(grown, tmp_path / "copy")
     shutil.rmtree(folder / "export")
-    code, out, _ = call(capsys, "replay", folder)
-    assert code == 0
+    log = folder / "events.jsonl"
+    log.write_bytes(log.read_bytes()[:-9])
+    code, out, err = call(capsys, "replay", folder)
+    assert (code, err) == (0, "tamiyo: left out of the log: a torn last event\n")
     assert "nothing exported to compare it with" in out
     assert out.endswith("equal: every number the run recorded came out again, bit for bit\n")
 
@@ -188,6 +203,29 @@ def test_explain_tells_a_decision_of_an_episode_with_what_the_fields_mean(capsys
     assert [after["reward"] for after in told["after"]] == [0.25] * 5
 
 
+def test_a_decision_after_training_diverged_is_explained(capsys, tmp_path, run_folder):
+    log = tmp_path / "events.jsonl"
+    lines = (run_folder / "events.jsonl").read_text(encoding="utf-8").splitlines()
+    for number, line in enumerate(lines):
+        event = json.loads(line)
+        if event["event"] == "EpochCompleted" and event["measured"]["epoch"] == 8:
+            event["measured"]["control_loss"] = "NaN"
+            lines[number] = json.dumps(event)
+    log.write_text("\n".join(lines), encoding="utf-8")
+    code, out, _ = call(capsys, "explain", tmp_path, "--epoch", "9", "--json")
+    assert code == 0
+    assert json.loads(out, parse_constant=pytest.fail)["measured"]["control_loss"] == "NaN"
+
+
+def test_explain_lists_what_it_can_explain(capsys, run_folder):
+    code, out, err = call(capsys, "explain", run_folder)
+    assert (code, err) == (0, "")
+    assert "heuristic, seed 7: 16 of 55 decisions were to change something" in out
+    assert out.endswith("\n--epoch EPOCH explains one of them\n")
+    told = json.loads(call(capsys, "explain", run_folder, "--json")[1])
+    assert len(told["decisions"]) == 55
+
+
 def test_explain_of_a_torn_log_says_so(capsys, tmp_path, run_folder):
     log = tmp_path / "events.jsonl"
     log.write_bytes((run_folder / "events.jsonl").read_bytes()[:-9])
@@ -198,7 +236,6 @@ def test_explain_of_a_torn_log_says_so(capsys, tmp_path, run_folder):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ([], "--epoch INT must be given"),
         (["--epoch", "70"], "epoch must be one that something was decided in, from 1 to 55 here"),
         (["--epoch", "8", "--env", "3"], "environment must be one of 0, got 3"),
         (["--epoch", "8", "--episode", "3"], "episode must be left out"),
@@ -210,3 +247,52 @@ def test_decisions_that_are_not_there_are_refused_in_one_line(capsys, run_folder
     assert (code, out) == (2, "")
     assert message in err
     assert err.count("\n") == 1
+
+
+# --- a real training --------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A training on real hosts of which the episodes of two environments are recorded."""
+    config = TrainConfig(
+        task="spirals",
+        envs=8,
+        learner=TrainerConfig(total_steps=64, network=NetworkConfig(hidden=8, slot_hidden=4)),
+        hosts=HostEnvConfig(
+            epochs=14,
+            group_size=4,
+            baseline=Baseline.GROUP,
+            engine=EngineConfig(lifecycle=EAGER),
+        ),
+        record_envs=2,
+    )
+    path = tmp_path_factory.mktemp("trained") / "run"
+    return train_controller(config, path, sink=NullSink()).folder.path
+
+
+@pytest.mark.parametrize("words", [(), ("--env", "1", "--episode", "0")])
+def test_recorded_episodes_are_replayed_bit_for_bit(capsys, trained, words):
+    code, out, err = call(capsys, "replay", trained, *words)
+    assert (code, err) == (0, "")
+    assert "the controller in training" in out
+    assert "as recorded, bit for bit" in out
+
+
+def test_recorded_episodes_are_explained_with_what_the_controller_thought(capsys, trained):
+    told = json.loads(call(capsys, "explain", trained, "--epoch", "2", "--env", "1", "--json")[1])
+    assert told["environment"] == 1
+    assert told["decision"]["evidence"]["value"] is not None
+    (op, *_) = told["heads"]
+    assert sum(share for _, share in op["probabilities"]) == pytest.approx(1)
+    assert told["after"][0]["reward"] is not None
+    assert {one["slot"]["slot_id"] for one in told["slots"]} == {"r0c0", "r0c1"}
+
+
+def test_recorded_episodes_are_asked_by_their_number(capsys, trained):
+    sql = "SELECT environment, episode, sum(reward) AS paid FROM rewards GROUP BY 1, 2"
+    paid = json.loads(call(capsys, "query", trained, sql, "--json")[1])["rows"]
+    sql = "SELECT environment, episode, episode_return FROM EpisodeFinished ORDER BY 1, 2"
+    told = json.loads(call(capsys, "query", trained, sql, "--json")[1])["rows"]
+    assert len(told) == 4
+    assert [row["paid"] for row in paid] == pytest.approx([row["episode_return"] for row in told])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from threading import Thread
@@ -9,23 +10,31 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tamiyo.contracts import AlarmRaised, EpisodeStarted, EpochCompleted, RunStarted
+from tamiyo.contracts import (
+    AlarmRaised,
+    EpisodeStarted,
+    EpochCompleted,
+    RunStarted,
+    UpdateCompleted,
+)
 from tamiyo.telemetry import JsonlSink
 from tamiyo.ui import LivePageServer, LogPublisher, StateFeed
+from tamiyo.ui.live_page.assets import Asset
 from tests.support.browser import Browser, needs_browser
+from tests.support.browsing import TOKEN
+from tests.support.browsing import serving as serving_states
 from tests.support.events import build_one_of_each, build_run
 
 pytestmark = needs_browser
 
-TOKEN = "a-token-of-the-tests"
 CONNECTED = "document.getElementById('connection').textContent === 'connected'"
 FOCUSED = "document.activeElement.id || document.activeElement.tagName"
 
 
 @contextmanager
-def serving(log, *, port=0):
+def serving(log, *, port=0, token=TOKEN, beat_seconds=5.0):
     feed = StateFeed()
-    server = LivePageServer(feed, port=port, token=TOKEN)
+    server = LivePageServer(feed, port=port, token=token, beat_seconds=beat_seconds)
     threads = [
         Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True),
         Thread(target=LogPublisher(log, feed).follow, daemon=True),
@@ -49,13 +58,15 @@ def write(log, events):
 
 
 def build_training():
-    """One of each event but of a run, and a second environment in its third epoch."""
+    """One of each event but of a run, a second environment in its third epoch, two updates."""
     events = [one for one in build_one_of_each() if not isinstance(one, RunStarted)]
     start = next(one for one in events if isinstance(one, EpisodeStarted))
     epochs = [one for one in build_run(epochs=3) if isinstance(one, EpochCompleted)]
     second = [replace(start, environment=1, episode=7, host=replace(start.host, environment=1))]
     second += [replace(one, environment=1, host=replace(one.host, environment=1)) for one in epochs]
-    return events + second
+    update = next(one for one in events if isinstance(one, UpdateCompleted))
+    later = replace(update.report, update=2, steps=2 * update.report.steps)
+    return [*events, *second, UpdateCompleted(report=later)]
 
 
 @pytest.fixture(scope="module")
@@ -126,6 +137,9 @@ def test_the_page_follows_what_is_written(open_page, tmp_path):
     write(tmp_path / "events.jsonl", events[cut:])
     page.wait_for("document.getElementById('pace').textContent.startsWith('40 of 60')")
     assert "went back 1 time" in page.text("#environment-line")
+    assert re.search(
+        r"40 of 60 epochs · [\d.]+ epochs per second · about .* left", page.text("#pace")
+    )
     assert page.errors == []
 
 
@@ -220,7 +234,7 @@ def test_words_can_be_read_in_both_schemes(open_page, scheme):
 
 def test_every_picture_and_field_has_a_name(open_page):
     page = open_page(build_training())
-    pictures = "[...document.querySelectorAll('svg')].filter((e) => !e.getAttribute('aria-label'))"
+    pictures = "[...document.querySelectorAll('svg')].filter((e) => !e.ariaHidden && !e.ariaLabel)"
     assert page.evaluate(f"{pictures}.length") == 0
     tree = page.call("Accessibility.getFullAXTree")["nodes"]
     needed = {"tab", "tabpanel", "progressbar", "img", "region", "table", "button", "link"}
@@ -243,4 +257,100 @@ def test_the_page_says_when_the_server_is_gone_and_comes_back_with_it(browser, t
     with serving(log, port=port):
         browser.wait_for(CONNECTED)
         browser.wait_for("document.getElementById('pace').textContent.startsWith('9 of 60')")
+        browser.open("about:blank")
+
+
+def test_the_page_says_when_the_server_has_another_address_now(browser, tmp_path):
+    log = tmp_path / "events.jsonl"
+    with serving(log) as server:
+        port = server.server_port
+        browser.open(server.address)
+        browser.wait_for(CONNECTED)
+    with serving(log, port=port, token="another-token"):
+        browser.wait_for("document.getElementById('connection').textContent.includes('anew')")
+        browser.open("about:blank")
+
+
+def test_the_page_waits_for_a_run_that_is_not_there_yet(browser, tmp_path):
+    log = tmp_path / "events.jsonl"
+    with serving(log) as server:
+        browser.open(server.address)
+        browser.wait_for(CONNECTED)
+        assert browser.text("h1") == "Waiting for the run"
+        assert browser.evaluate("document.querySelectorAll('main > :not([hidden])').length") <= 2
+        write(log, build_run(epochs=2, is_finished=False))
+        browser.wait_for("document.querySelector('h1').textContent.startsWith('Growing')")
+        browser.open("about:blank")
+
+
+def test_the_page_says_what_of_a_log_is_missing(browser, tmp_path):
+    log = tmp_path / "events.jsonl"
+    write(log, build_run(epochs=2, is_finished=False))
+    with log.open("a") as file:
+        file.write('{"schema": 3, "ev\n{"schema": 3, "event": "Epo')
+    with serving(log) as server:
+        browser.open(server.address)
+        browser.wait_for("document.getElementById('missing').hidden === false")
+        told = browser.text("#missing")
+        assert "1 line of the log could not be read and is left out (line " in told
+        assert "The log's last line is not whole" in told
+        browser.open("about:blank")
+
+
+def test_a_state_that_cannot_be_shown_is_not_passed_over(browser):
+    with serving_states() as server:
+        browser.open(server.address)
+        browser.wait_for(CONNECTED)
+        server.feed.publish('{"run": "a run", "log": {}, "state": null}')
+        browser.wait_for("document.getElementById('missing').hidden === false")
+        assert "What is new could not be shown" in browser.text("#missing")
+        browser.open("about:blank")
+
+
+def test_a_page_that_nobody_looks_at_gives_its_connection_up(browser, tmp_path):
+    def hide(is_hidden):
+        value = "true" if is_hidden else "false"
+        browser.evaluate(
+            f"Object.defineProperty(document, 'hidden', {{value: {value}, configurable: true}});"
+            "document.dispatchEvent(new Event('visibilitychange'))"
+        )
+
+    with serving(tmp_path / "events.jsonl", beat_seconds=0.05) as server:
+        free = server.viewers._value
+        browser.open(server.address)
+        browser.wait_for(CONNECTED)
+        assert server.viewers._value == free - 1
+        hide(True)
+        browser.wait_for("new Promise((done) => setTimeout(() => done(true), 500))")
+        assert server.viewers._value == free
+        hide(False)
+        browser.wait_for("new Promise((done) => setTimeout(() => done(true), 500))")
+        assert server.viewers._value == free - 1
+        browser.open("about:blank")
+
+
+def test_a_page_of_another_origin_learns_nothing_even_with_the_address(browser, tmp_path):
+    write(tmp_path / "events.jsonl", build_run(epochs=2, is_finished=False))
+    with serving(tmp_path / "events.jsonl") as server, serving_states() as other:
+        other.assets = {"": Asset(content=b"<!doctype html>", kind="text/html")}
+        # Another port is another origin; this page's own policy must not be what protects it.
+        browser.call("Page.setBypassCSP", enabled=True)
+        browser.open(other.address)
+        state = f"{server.address}state.json"
+        assert (
+            browser.evaluate(f"fetch('{state}').then(() => 'read', () => 'refused')") == "refused"
+        )
+        load = (
+            "new Promise((done) => {{ const e = document.createElement('{tag}');"
+            " e.onload = () => done('loaded'); e.onerror = () => done('refused');"
+            " e.src = '{address}'; document.body.append(e); }})"
+        )
+        script = load.format(tag="script", address=f"{server.address}app.js")
+        assert browser.evaluate(script) == "refused"
+        stream = (
+            f"new Promise((done) => {{ const s = new EventSource('{server.address}stream');"
+            " s.onopen = () => done('read'); s.onerror = () => done('refused'); })"
+        )
+        assert browser.evaluate(stream) == "refused"
+        browser.call("Page.setBypassCSP", enabled=False)
         browser.open("about:blank")

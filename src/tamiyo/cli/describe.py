@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from tyro.conf import EnumChoicesFromValues, Positional, Suppress, arg
 
+from tamiyo.cli.event_description import list_event_fields, write_event_page
 from tamiyo.cli.flags import read_flags
 from tamiyo.contracts import (
     HEADS_USED_BY,
@@ -37,6 +38,7 @@ _EXAMPLES = """\
   tamiyo describe blueprints --topology sequence --channels 16
   tamiyo describe task --task digits-canvas --json
   tamiyo describe observation --slots 2 --telemetry
+  tamiyo describe events --json
   tamiyo describe host --module my_models:build_cnn --input 2,1,8,8
   tamiyo describe host --module my_models:build_gpt --input 2,64 --input-high 256"""
 
@@ -51,7 +53,7 @@ class DescribeArguments:
     """Print defaults, blueprints, actions, observations, the lifecycle, a task or your own host.
 
     Attributes:
-        topic: One of defaults, blueprints, actions, observation, lifecycle, task, host.
+        topic: One of defaults, blueprints, actions, observation, lifecycle, events, task, host.
         task: Task to describe; every task if not given.
         topology: Features of the slot that blueprint sizes are counted for: cnn (B, C, H, W),
             sequence (B, T, D) or vector (B, D).
@@ -62,6 +64,7 @@ class DescribeArguments:
             The factory returns the host, or the host and an example batch.
         input: Shape of an example batch for the host, the batch first, for example 2,1,8,8.
         input_high: Make the example of whole numbers from 0 to below this one, as for tokens.
+        markdown: Print the reference page of the events.
         json: Print one JSON object and nothing else.
     """
 
@@ -74,6 +77,7 @@ class DescribeArguments:
     module: str | None = None
     input: str | None = None
     input_high: int | None = None
+    markdown: bool = False
     json: bool = False
 
 
@@ -89,12 +93,38 @@ def run(words: Sequence[str]) -> None:
         kind = "topic"
         raise UnknownNameError(kind, arguments.topic, list(_TOPICS))
     rows = _TOPICS[arguments.topic](arguments)
+    if arguments.markdown:
+        _print_page(arguments)
+        return
     if arguments.json:
         print(json.dumps({arguments.topic: encode_value(rows)}))
         return
     console = Console()
     for table in _VIEWS.get(arguments.topic, _view_rows)(rows):
         console.print(table, crop=False)
+
+
+def _print_page(arguments: DescribeArguments) -> None:
+    """Print what stands in docs/reference.
+
+    Raises:
+        ConfigError: If there is no page of the topic, or JSON is asked for as well.
+    """
+    if arguments.topic != "events" or arguments.json:
+        asked = "--json" if arguments.json else f"topic {arguments.topic}"
+        message = f"--markdown must go with topic events and without --json, got {asked}"
+        raise ConfigError(message)
+    print(write_event_page(), end="")
+
+
+def _view_events(rows: _Rows) -> list[Table]:
+    """Show each event and record by itself, a line per field."""
+    return [
+        _build_block(
+            record, [(str(row["field"]), f"{row['type']}: {row['meaning']}") for row in own]
+        )
+        for record, own in groupby(rows, key=itemgetter("record"))
+    ]
 
 
 def _view_rows(rows: _Rows) -> list[Table]:
@@ -235,6 +265,10 @@ def _describe_lifecycle(_arguments: DescribeArguments) -> _Rows:
     ]
 
 
+def _describe_events(_arguments: DescribeArguments) -> _Rows:
+    return list_event_fields()
+
+
 def _describe_task(arguments: DescribeArguments) -> _Rows:
     from tamiyo.tasks import get_task, list_tasks
 
@@ -312,6 +346,7 @@ _VIEWS: Final[Mapping[str, Callable[[_Rows], list[Table]]]] = {
     "defaults": _view_defaults,
     "task": _view_tasks,
     "observation": _view_observation,
+    "events": _view_events,
     "host": _view_host,
 }
 _TOPICS: Final[Mapping[str, Callable[[DescribeArguments], _Rows]]] = {
@@ -320,6 +355,7 @@ _TOPICS: Final[Mapping[str, Callable[[DescribeArguments], _Rows]]] = {
     "actions": _describe_actions,
     "observation": _describe_observation,
     "lifecycle": _describe_lifecycle,
+    "events": _describe_events,
     "task": _describe_task,
     "host": _describe_host,
 }

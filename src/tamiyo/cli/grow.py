@@ -26,6 +26,7 @@ _EXAMPLES = """\
   tamiyo grow --task digits-cnn --controller schedule:plan.toml --max-parameters 1000
   tamiyo grow --task digits-cnn --controller learned:runs/train-digits-cnn-0
   tamiyo grow --slots r0c0 r0c1 --epochs 40 --json
+  tamiyo grow --task digits-cnn --log tensorboard wandb
   tamiyo grow --plateau-epochs 4  (short for --heuristic.plateau-epochs-to-germinate 4)"""
 
 
@@ -38,6 +39,7 @@ class GrowArguments:
         out: Folder for the run's files; ``runs/TASK-CONTROLLER-SEED`` if not given.
         overwrite: Replace an earlier run in that folder.
         twin: Also train the host alone on the same seed, to compare with.
+        log: Programs that are told of the run as well: tensorboard, wandb.
         json: Print one JSON object and nothing else.
     """
 
@@ -45,6 +47,7 @@ class GrowArguments:
     out: Path | None = None
     overwrite: bool = False
     twin: bool = True
+    log: tuple[str, ...] = ()
     json: bool = False
 
 
@@ -67,6 +70,7 @@ def run(words: Sequence[str]) -> None:
             overwrite=arguments.overwrite,
             twin=arguments.twin,
             sink=progress,
+            exports=arguments.log,
             should_stop=stop,
         )
         picture = _draw(grown, console)

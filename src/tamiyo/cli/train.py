@@ -27,7 +27,7 @@ from tamiyo.recipes import (
     train_controller,
 )
 from tamiyo.rewards import RewardConfig, RewardPreset
-from tamiyo.telemetry import read_events, summarize_training
+from tamiyo.telemetry import EventScan, summarize_training
 from tamiyo.ui import LearningCurve, TrainingSink, draw_learning_picture
 
 if TYPE_CHECKING:
@@ -63,6 +63,7 @@ class TrainArguments:
         large: Use the large network, 512 features in trunk and memory.
         resume: Folder of a training that was stopped, to go on with; every other setting is read
             from it.
+        log: Programs that are told of the training as well: tensorboard, wandb.
         json: Print one JSON object and nothing else.
     """
 
@@ -74,6 +75,7 @@ class TrainArguments:
     reward: Annotated[RewardPreset | None, EnumChoicesFromValues] = None
     large: bool = False
     resume: Path | None = None
+    log: tuple[str, ...] = ()
     json: bool = False
 
 
@@ -91,11 +93,11 @@ def run(words: Sequence[str]) -> None:
     console = Console(quiet=arguments.json)
     with StopRequest() as stop, TrainingSink(console) as shown:
         if arguments.resume is not None:
-            if replace(arguments, workers=None, json=False) != TrainArguments(
+            if replace(arguments, workers=None, json=False, log=()) != TrainArguments(
                 resume=arguments.resume
             ):
                 message = (
-                    "--resume must stand alone (but for --workers and --json), "
+                    "--resume must stand alone (but for --workers, --log and --json), "
                     "got other settings with it"
                 )
                 raise ConfigError(message)
@@ -104,6 +106,7 @@ def run(words: Sequence[str]) -> None:
                 arguments.resume,
                 workers=workers,
                 sink=shown,
+                exports=arguments.log,
                 should_stop=stop,
                 on_step=shown.show_steps,
             )
@@ -116,6 +119,7 @@ def run(words: Sequence[str]) -> None:
                 overwrite=arguments.overwrite,
                 workers=workers,
                 sink=shown,
+                exports=arguments.log,
                 should_stop=stop,
                 on_step=shown.show_steps,
             )
@@ -173,7 +177,7 @@ def _count_rounds(rounds: int | None, config: TrainConfig) -> TrainConfig:
 
 
 def _report(trained: TrainResult, console: Console, *, as_json: bool) -> None:
-    summary = summarize_training(read_events(trained.folder.events).events)
+    summary = summarize_training(EventScan(trained.folder.events))
     picture = _draw(trained, summary, console)
     folder = trained.folder.path
     if as_json:

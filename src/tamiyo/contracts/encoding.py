@@ -8,11 +8,14 @@ from difflib import get_close_matches
 from enum import Enum
 from pathlib import PurePath
 from types import NoneType, UnionType
-from typing import Annotated, Any, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Final, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from tamiyo.contracts.errors import ArtifactError
 
 __all__ = ["decode_record", "encode_record", "encode_value"]
+
+_NOT_FINITE: Final = ("NaN", "Infinity", "-Infinity")
+"""How a log writes the numbers that JSON cannot hold."""
 
 _Record = TypeVar("_Record")
 _T = TypeVar("_T")
@@ -55,7 +58,8 @@ def decode_record(record_type: type[_Record], plain: Mapping[str, Any]) -> _Reco
         record_type: Its dataclass. Types of fields may be records, enums, numbers, strings, paths,
             any of them or ``None``, and tuples, frozen sets and mappings of them.
         plain: Field name to value; a field that is missing has its default, so that a record which
-            has got more fields since still reads what was written before.
+            has got more fields since still reads what was written before. Numbers that are not
+            finite may be the texts ``NaN``, ``Infinity`` and ``-Infinity``, as in an event log.
 
     Raises:
         ArtifactError: If a field is unknown, of a value its type does not have, or missing without
@@ -72,7 +76,7 @@ def decode_record(record_type: type[_Record], plain: Mapping[str, Any]) -> _Reco
     for name, value in plain.items():
         try:
             values[name] = _decode(kinds[name], value)
-        except (AttributeError, KeyError, TypeError) as error:
+        except (AttributeError, KeyError, OverflowError, TypeError) as error:
             message = f"{name} of {record_type.__name__} must be a {kinds[name]}, got {value!r}"
             raise ArtifactError(message) from error
     return record_type(**values)
@@ -142,7 +146,7 @@ def _decode_plain(kind: object, value: object) -> object:
         return kind[_expect(str, value)]
     if issubclass(kind, PurePath):
         return kind(_expect(str, value))
-    if kind is float and isinstance(value, int):
+    if kind is float and (isinstance(value, int) or value in _NOT_FINITE):
         value = float(value)
     return _expect(kind, value)
 

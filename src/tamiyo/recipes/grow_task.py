@@ -17,6 +17,7 @@ from tamiyo.recipes.run_folder import RunFolder
 from tamiyo.recipes.twin import record_twin
 from tamiyo.tasks import TextData
 from tamiyo.telemetry import (
+    Exports,
     FanOutSink,
     JsonlSink,
     RunSummary,
@@ -25,7 +26,7 @@ from tamiyo.telemetry import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 __all__ = ["TaskResult", "grow_task"]
 
@@ -52,6 +53,7 @@ def grow_task(
     overwrite: bool = False,
     twin: bool = True,
     sink: EventSink | None = None,
+    exports: Sequence[str] = (),
     should_stop: Callable[[], bool] = lambda: False,
 ) -> TaskResult:
     """Grow one network and write its run folder, all but the picture.
@@ -62,12 +64,14 @@ def grow_task(
         overwrite: Whether an earlier run there may be replaced.
         twin: Whether to train the host alone as well, to compare with; a stop leaves it out.
         sink: Where events go besides the log, for a display.
+        exports: Programs that are told as well, by name: see :class:`tamiyo.telemetry.Exports`.
         should_stop: Asked after every epoch; true ends the run there, with all its files.
 
     Raises:
         TamiyoError: If anything in the configuration, the folder or the schedule is wrong; nothing
             was written then.
     """
+    programs = Exports(exports)
     task = build_effective_task(config)
     task, data = task.find_host(task.load_data(), config.hosts, config.seed)
     relay = FanOutSink() if sink is None else FanOutSink(sink)
@@ -78,12 +82,19 @@ def grow_task(
         described["text_sha256"] = data.digest  # the text is that of the running Python
     folder.create(described, overwrite=overwrite)
     with JsonlSink(folder.events) as log:
+        programs.open(folder.path)
         relay.add(log)
-        with alone:
-            (outcome,) = alone.run(should_stop)
-        if twin:
-            waiting = replace(config, controller=WAIT_ONLY)
-            record_twin(partial(build_task_episode, waiting, task, data), relay, should_stop)
+        relay.add(programs)
+        try:
+            with alone:
+                (outcome,) = alone.run(should_stop)
+            if twin:
+                waiting = replace(config, controller=WAIT_ONLY)
+                record_twin(partial(build_task_episode, waiting, task, data), relay, should_stop)
+        finally:
+            lacks = programs.close()
+        for lack in lacks:
+            relay.emit(lack)
     host = {"name": task.host.name, "arguments": dict(task.host.arguments)}
     (member,) = alone.members
     save_export(member.model, folder.export, host=host)

@@ -10,6 +10,7 @@ from tamiyo.telemetry.explaining.explanation import (
     SlotOptions,
     explain_decision,
 )
+from tamiyo.telemetry.exporting import EXPORTS, ClosableSink, Exports, QueuedSink
 from tamiyo.telemetry.following import DamagedLine, EventFollower
 from tamiyo.telemetry.live import (
     LiveAlarm,
@@ -56,6 +57,8 @@ from tamiyo.telemetry.tables.database import EventDatabase, QueryResult, TableCo
 from tamiyo.telemetry.training import TrainingSummary, summarize_training
 
 __all__ = [
+    "EXPORTS",
+    "ClosableSink",
     "Course",
     "DamagedLine",
     "DecisionRow",
@@ -67,6 +70,7 @@ __all__ = [
     "EventLog",
     "EventScan",
     "Explanation",
+    "Exports",
     "FanOutSink",
     "FossilRow",
     "GerminationRow",
@@ -88,6 +92,7 @@ __all__ = [
     "MemorySink",
     "PrunedRow",
     "QueryResult",
+    "QueuedSink",
     "RollbackRow",
     "RunOutcome",
     "RunStory",

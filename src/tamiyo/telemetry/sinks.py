@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Self
 
@@ -53,7 +54,7 @@ class FanOutSink:
 
 
 class JsonlSink:
-    """Appends each event to a file as one line of JSON, flushed at once; a context manager.
+    """Appends each event to a file as one line of JSON, whole and at once; a context manager.
 
     A line is the event with two keys before it: ``schema`` and ``time`` (UTC, ISO 8601), the only
     thing that may differ between two equal runs. A number that JSON cannot hold is written as the
@@ -73,10 +74,13 @@ class JsonlSink:
         self, path: Path, *, append: bool = False, clock: Callable[[], datetime] | None = None
     ) -> None:
         self._clock = clock or _now
+        self._path = path
         try:
             if append and path.exists():
                 _mend_tail(path)
-            self._file = path.open("a" if append else "x", encoding="utf-8", newline="\n")
+            # Without a buffer: what did not fit on the disk is not tried again behind our back.
+            self._file = path.open("ab" if append else "xb", buffering=0)
+            self._size = self._file.seek(0, os.SEEK_END)
         except FileExistsError as error:
             message = f"event log must not exist yet, got {path}; append to it or choose another"
             raise ArtifactError(message) from error
@@ -85,14 +89,18 @@ class JsonlSink:
             raise ArtifactError(message) from error
 
     def emit(self, event: Event) -> None:
-        """Write one line."""
+        """Write one line.
+
+        Raises:
+            ArtifactError: If there is no room for it, or the file can no longer be written; what
+                was written of the line is taken away again.
+        """
         written = self._clock().isoformat(timespec="milliseconds")
         line = {"schema": EVENT_SCHEMA, "time": written, **encode_event(event)}
         text = json.dumps(
             _make_finite(line), ensure_ascii=False, allow_nan=False, separators=(",", ":")
         )
-        self._file.write(text + "\n")
-        self._file.flush()
+        self._append(text.encode() + b"\n")
 
     def sync(self) -> None:
         """Have the system bring what was written to the disk."""
@@ -107,6 +115,21 @@ class JsonlSink:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def _append(self, line: bytes) -> None:
+        rest = memoryview(line)
+        try:
+            while rest:  # a disk that is nearly full takes a part
+                rest = rest[self._file.write(rest) :]
+        except OSError as error:
+            with suppress(OSError):
+                self._file.truncate(self._size)
+            message = (
+                f"event log must be writable, got {error.strerror}: {self._path} holds all events "
+                "before; make room and run again"
+            )
+            raise ArtifactError(message) from error
+        self._size += len(line)
 
 
 def _now() -> datetime:

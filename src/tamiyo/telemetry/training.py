@@ -45,16 +45,19 @@ def summarize_training(events: Iterable[Mapping[str, Any]]) -> TrainingSummary:
     Raises:
         ArtifactError: If the first one is not the start of a training.
     """
-    events = list(events)
-    if not events or events[0]["event"] != "TrainingStarted":
-        got = events[0]["event"] if events else "no event"
+    told = iter(events)
+    start = next(told, None)
+    if start is None or start["event"] != "TrainingStarted":
+        got = "no event" if start is None else start["event"]
         message = f"the first event of a training must be TrainingStarted, got {got}"
         raise ArtifactError(message)
-    reports = [event["report"] for event in events if event["event"] == "UpdateCompleted"]
+    # Logs may be larger than the memory; what is recorded of hosts is not needed here.
+    kept = [event for event in told if event["event"] in {"UpdateCompleted", "TrainingFinished"}]
+    reports = [event["report"] for event in kept if event["event"] == "UpdateCompleted"]
     ended = [report for report in reports if report["rollout"]["episode_return"] is not None]
-    finishes = [event for event in events if event["event"] == "TrainingFinished"]
+    finishes = [event for event in kept if event["event"] == "TrainingFinished"]
     return TrainingSummary(
-        **{name: events[0][name] for name in ("env_id", "seed", "num_envs", "total_steps")},
+        **{name: start[name] for name in ("env_id", "seed", "num_envs", "total_steps")},
         steps=tuple(report["steps"] for report in ended),
         returns=tuple(_read_return(report["rollout"]) for report in ended),
         alarms=tuple((report["steps"], text) for report in reports for text in report["alarms"]),

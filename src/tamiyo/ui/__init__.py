@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from tamiyo.ui.dashboard import RunWatcher
-from tamiyo.ui.live_page.feed import StateFeed
-from tamiyo.ui.live_page.publishing import LogPublisher
-from tamiyo.ui.live_page.server import LivePageServer
-from tamiyo.ui.live_page.token import build_token, load_token
+from tamiyo.ui.explaining.decisions import render_decisions
+from tamiyo.ui.explaining.explanation import render_explanation
+from tamiyo.ui.live_page import (
+    LivePageServer,
+    LogPublisher,
+    StateFeed,
+    build_token,
+    load_token,
+)
 from tamiyo.ui.metric import MetricView
 from tamiyo.ui.page import build_comparison_page, build_run_page
 from tamiyo.ui.report.learning import LearningCurve, draw_learning_picture
 from tamiyo.ui.report.picture import draw_growth_picture
-from tamiyo.ui.terminal.explanation import render_explanation
 from tamiyo.ui.terminal.progress import ProgressSink
 from tamiyo.ui.terminal.tables import render_compare_table, render_result_table
 from tamiyo.ui.terminal.training import TrainingSink
@@ -32,6 +36,7 @@ __all__ = [
     "draw_learning_picture",
     "load_token",
     "render_compare_table",
+    "render_decisions",
     "render_explanation",
     "render_result_table",
 ]

@@ -14,6 +14,7 @@ from tamiyo.contracts import (
     ConfigError,
     EpochReport,
     LifecycleConfig,
+    PairedDifference,
     SeedStage,
     Style,
     UpdateReport,
@@ -108,6 +109,21 @@ def test_a_record_comes_back_from_json_as_it_was(record):
 def test_what_does_not_fit_the_record_is_refused(change, message):
     with pytest.raises(ArtifactError, match=message):
         decode_record(Everything, {**rewrite(EVERYTHING), **change})
+
+
+@pytest.mark.parametrize("text", ["NaN", "Infinity", "-Infinity"])
+def test_numbers_that_are_not_finite_are_read_from_the_texts_of_a_log(text):
+    difference = {"points": text, "points_error": None, "loss": 0.5, "loss_error": 1}
+    read = decode_record(PairedDifference, difference)
+    assert str(read.points) == str(float(text))
+    with pytest.raises(ArtifactError, match=r"points of PairedDifference must be a .*, got 'nan'"):
+        decode_record(PairedDifference, {**difference, "points": "nan"})
+
+
+def test_a_number_too_large_for_a_float_is_refused():
+    difference = {"points": 10**400, "points_error": None, "loss": 0.5, "loss_error": 1}
+    with pytest.raises(ArtifactError, match="points of PairedDifference must be a"):
+        decode_record(PairedDifference, difference)
 
 
 def test_a_field_that_is_missing_has_its_default():

@@ -127,6 +127,26 @@ def test_a_log_that_was_replaced_by_a_longer_one_is_read_anew(path, tmp_path):
     assert (follower.restarts, follower.damaged_count) == (1, 0)
 
 
+def test_only_the_events_asked_for_are_given_and_damage_is_counted_all_the_same(path):
+    compact = (",", ":")
+    for name in "ABA":
+        line = {"schema": 3, "time": "t", "event": name, "number": 1}
+        append(path, json.dumps(line, separators=compact) + "\n")
+    append(path, json.dumps({"schema": 3, "time": "t", "event": "B"}) + "\noops\n")
+    append(path, '{"schema":3,"time":"t","event":"B","nu')
+    follower = EventFollower(path, kinds=["A"])
+    assert [event["event"] for event in follower.poll()] == ["A", "A"]
+    assert follower.damaged_lines == (DamagedLine(number=5, text="oops"),)
+    assert follower.is_torn
+
+
+def test_a_line_that_another_writer_went_on_after_is_damage_whatever_is_asked_for(path):
+    append(path, '{"schema":3,"time":"t{"schema":3,"time":"t","event":"B"}\n')
+    follower = EventFollower(path, kinds=["A"])
+    assert follower.poll() == []
+    assert follower.damaged_count == 1
+
+
 def test_an_event_of_another_schema_is_refused_with_its_line(path):
     append(path, build_line(1) + '{"schema": 2, "event": "X"}\n')
     with pytest.raises(ArtifactError, match=r"events\.jsonl line 2: schema must be 3, got 2"):

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import errno
 import json
+import os
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -95,6 +97,61 @@ def test_appending_cuts_off_a_torn_line_and_ends_a_whole_one(cut, epochs, tmp_pa
     write(path, [NEXT], append=True)
     log = read_events(path)
     assert ([e["epoch"] for e in log.events], log.is_torn) == (epochs, False)
+
+
+class NearlyFull:
+    """A file on a disk with little room."""
+
+    def __init__(self, file, room):
+        self._file, self._room = file, room
+
+    def write(self, data):
+        if not self._room:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        taken = min(self._room, len(data))
+        self._room -= taken
+        return self._file.write(bytes(data[:taken]))
+
+    def truncate(self, size):
+        self._file.truncate(size)
+
+    def close(self):
+        self._file.close()
+
+
+def test_a_full_disk_is_told_in_one_line_and_leaves_whole_events(tmp_path):
+    path = tmp_path / "events.jsonl"
+    with JsonlSink(path) as sink:
+        sink.emit(EVENT)
+        before = path.read_bytes()
+        sink._file = NearlyFull(sink._file, room=10)
+        with pytest.raises(
+            ArtifactError, match=r"got No space left on device: .* holds all events"
+        ):
+            sink.emit(NEXT)
+    assert path.read_bytes() == before
+
+
+def test_a_disk_that_takes_a_part_at_a_time_gets_the_whole_line(tmp_path):
+    path = tmp_path / "events.jsonl"
+
+    class Slow(NearlyFull):
+        def write(self, data):
+            return super().write(data[:7])
+
+    with JsonlSink(path) as sink:
+        sink._file = Slow(sink._file, room=10_000)
+        sink.emit(EVENT)
+        sink.emit(NEXT)
+    assert [event["epoch"] for event in read_events(path).events] == [6, 7]
+
+
+def test_what_was_written_is_brought_to_the_disk_on_demand(tmp_path, monkeypatch):
+    brought = []
+    monkeypatch.setattr(os, "fsync", brought.append)
+    with JsonlSink(tmp_path / "events.jsonl") as sink:
+        sink.sync()
+        assert brought == [sink._file.fileno()]
 
 
 def test_fan_out_gives_every_sink_every_event():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,31 +12,33 @@ from tyro.conf import Positional, arg
 
 from tamiyo.cli.flags import read_flags
 from tamiyo.cli.records.log_path import find_log
-from tamiyo.contracts import encode_event, encode_record
+from tamiyo.cli.records.printing import print_json
+from tamiyo.contracts import DecisionMade, encode_event, encode_record
 from tamiyo.telemetry import EventScan, explain_decision, find_course
-from tamiyo.ui import render_explanation
+from tamiyo.ui import render_decisions, render_explanation
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from tamiyo.telemetry import Explanation
+    from tamiyo.telemetry import Course, Explanation
 
 __all__ = ["ExplainArguments", "run"]
 
 _EXAMPLES: Final = """\
+  tamiyo explain runs/digits-canvas-heuristic-0   (lists the decisions)
   tamiyo explain runs/digits-canvas-heuristic-0 --epoch 12
   tamiyo explain runs/train-digits-cnn-0 --env 0 --episode 40 --epoch 12
-  tamiyo explain runs/digits-canvas-learned-0 --epoch 12 --after 10 --json
-  tamiyo query RUN "SELECT epoch, command_op FROM DecisionMade"   (which decisions there are)"""
+  tamiyo explain runs/digits-canvas-learned-0 --epoch 12 --after 10 --json"""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ExplainArguments:
-    """Say why a decision was made: what was legal and how probable, and what followed.
+    """Say why a decision was made, what was legal and how probable, and what followed.
 
     Attributes:
         run: A run folder, or an event log.
-        epoch: Epoch the decision acts in, counted from 1.
+        epoch: Epoch the decision acts in, counted from 1; if not given, the decisions that were to
+            change something are listed.
         env: Index of the environment; the first that was recorded if not given.
         episode: In a training, number of the episode; the newest with that epoch if not given.
         after: Epochs to show from the decision on, at least 1.
@@ -45,7 +46,7 @@ class ExplainArguments:
     """
 
     run: Positional[Annotated[Path, arg(metavar="RUN")]]
-    epoch: int
+    epoch: int | None = None
     env: int | None = None
     episode: int | None = None
     after: int = 5
@@ -62,17 +63,29 @@ def run(words: Sequence[str]) -> None:
     log = EventScan(find_log(arguments.run))
     course = find_course(
         log,
-        epoch=arguments.epoch,
+        epoch=1 if arguments.epoch is None else arguments.epoch,
         environment=arguments.env,
         episode=arguments.episode,
     )
-    explanation = explain_decision(course, epoch=arguments.epoch, after=arguments.after)
-    if arguments.json:
-        print(json.dumps({**_encode(explanation), "gaps": log.describe_gaps()}))
+    if arguments.epoch is None:
+        _list_decisions(course, log, as_json=arguments.json)
     else:
-        Console(highlight=False).print(render_explanation(explanation, _build_meanings()))
+        explanation = explain_decision(course, epoch=arguments.epoch, after=arguments.after)
+        if arguments.json:
+            print_json({**_encode(explanation), "gaps": log.describe_gaps()})
+        else:
+            Console(highlight=False).print(render_explanation(explanation, _build_meanings()))
     if gaps := log.describe_gaps():
         print(f"tamiyo: {gaps}", file=sys.stderr)
+
+
+def _list_decisions(course: Course, log: EventScan, *, as_json: bool) -> None:
+    if not as_json:
+        Console(highlight=False).print(render_decisions(course))
+        print("\n--epoch EPOCH explains one of them")
+        return
+    decisions = [encode_event(event) for event in course.events if isinstance(event, DecisionMade)]
+    print_json({"decisions": decisions, "gaps": log.describe_gaps()})
 
 
 def _encode(explanation: Explanation) -> dict[str, object]:

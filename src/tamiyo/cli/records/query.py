@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from tyro.conf import Positional, arg
 
 from tamiyo.cli.flags import read_flags
 from tamiyo.cli.records.log_path import find_log
+from tamiyo.cli.records.printing import print_json
 from tamiyo.contracts import check_at_least
 from tamiyo.telemetry import EventDatabase
 
@@ -89,7 +89,7 @@ def run(words: Sequence[str]) -> None:
     result = database.query(arguments.sql)
     if arguments.json:
         rows = [dict(zip(result.columns, row, strict=True)) for row in result.rows]
-        print(json.dumps({"rows": rows, "gaps": result.gaps}))
+        print_json({"rows": rows, "gaps": result.gaps})
     else:
         _show(result, arguments.rows)
     if result.gaps:
@@ -106,7 +106,7 @@ def _list_tables(tables: Sequence[TableContent], *, as_json: bool) -> None:
             }
             for table in tables
         ]
-        print(json.dumps({"tables": listed}))
+        print_json({"tables": listed})
         return
     console = Console(soft_wrap=True, highlight=False)
     for table in tables:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 from tyro.conf import Positional, arg
 
 from tamiyo.cli.flags import read_flags
+from tamiyo.cli.records.printing import print_json
 from tamiyo.contracts import encode_value
 
 if TYPE_CHECKING:
@@ -79,11 +80,13 @@ def run(words: Sequence[str]) -> int:
             on_progress=lambda done, epochs: progress.update(bar, completed=done, total=epochs),
         )
     if arguments.json:
-        print(json.dumps(_encode(result)))
+        print_json(_encode(result))
     else:
         print("\n".join(_describe(result)))
         if arguments.out is not None:
             print(f"network     {arguments.out}")
+    if result.gaps:
+        print(f"tamiyo: {result.gaps}", file=sys.stderr)
     return 0 if result.is_equal else 1
 
 

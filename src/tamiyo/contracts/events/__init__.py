@@ -29,6 +29,7 @@ from tamiyo.contracts.events.growth import (
 from tamiyo.contracts.events.runs import (
     EpisodeFinished,
     EpisodeStarted,
+    EventsDropped,
     RunFinished,
     RunStarted,
     TwinTrained,
@@ -55,6 +56,7 @@ __all__ = [
     "EpochCompleted",
     "Event",
     "EventSink",
+    "EventsDropped",
     "FieldMove",
     "GateEvaluated",
     "GovernorRolledBack",

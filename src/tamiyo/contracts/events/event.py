@@ -23,6 +23,7 @@ from tamiyo.contracts.events.growth import (
 from tamiyo.contracts.events.runs import (
     EpisodeFinished,
     EpisodeStarted,
+    EventsDropped,
     RunFinished,
     RunStarted,
     TwinTrained,
@@ -49,7 +50,10 @@ LearningEvent = (
     | PhasesTimed
     | TrainingFinished
 )
-"""What happens while a controller is trained; every other event is of one environment."""
+"""What happens while a controller is trained.
+
+Every other one is of one environment, but for :class:`EventsDropped`.
+"""
 
 Event = (
     RunStarted
@@ -67,6 +71,7 @@ Event = (
     | EpisodeFinished
     | RunFinished
     | TwinTrained
+    | EventsDropped
     | LearningEvent
 )
 

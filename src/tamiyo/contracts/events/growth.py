@@ -22,7 +22,16 @@ __all__ = [
 
 @dataclass(frozen=True, kw_only=True)
 class SeedGerminated:
-    """A seed was planted: where, what, how, and the parameters it adds."""
+    """A seed was planted.
+
+    Attributes:
+        environment: Index of the environment.
+        epoch: The epoch it happened in, counted from 1.
+        slot_id: The slot.
+        seed_id: The seed.
+        command: What was planted and how.
+        parameters: Parameters it adds, its gate included.
+    """
 
     environment: int
     epoch: int
@@ -34,7 +43,18 @@ class SeedGerminated:
 
 @dataclass(frozen=True, kw_only=True)
 class StageChanged:
-    """A slot went from one stage to the next; ``None`` is the free slot."""
+    """A slot went from one stage to the next.
+
+    Attributes:
+        environment: Index of the environment.
+        epoch: The epoch it happened in, counted from 1.
+        slot_id: The slot.
+        seed_id: The seed, or the one that was removed.
+        from_stage: The stage before; ``None`` if the slot was free.
+        to_stage: The stage from now on; ``None`` if the slot is free again.
+        alpha: Influence of the seed then, in [0, 1].
+        epochs_in_stage: Validations the seed spent in the stage before.
+    """
 
     environment: int
     epoch: int
@@ -48,7 +68,15 @@ class StageChanged:
 
 @dataclass(frozen=True, kw_only=True)
 class GateEvaluated:
-    """A gate's verdict on a seed became another one."""
+    """A gate's verdict on a seed became another one.
+
+    Attributes:
+        environment: Index of the environment.
+        epoch: The epoch it happened in, counted from 1.
+        slot_id: The slot.
+        seed_id: The seed.
+        verdict: What the gate says now, with its numbers.
+    """
 
     environment: int
     epoch: int
@@ -59,7 +87,20 @@ class GateEvaluated:
 
 @dataclass(frozen=True, kw_only=True)
 class SeedFossilized:
-    """A seed became part of the host, with what it was worth when that was decided."""
+    """A seed became part of the host.
+
+    Attributes:
+        environment: Index of the environment.
+        epoch: The epoch it happened in, counted from 1.
+        slot_id: The slot.
+        seed_id: The seed.
+        parameters: Parameters it adds, its gate included.
+        alpha: Influence it is committed at, in [0, 1].
+        contribution: What it was worth when that was decided; ``None`` if nobody measured.
+        improvement_points: Change of control accuracy since its blending began, points; ``None`` if
+            it never blended.
+        reason: Why, in the controller's words.
+    """
 
     environment: int
     epoch: int
@@ -74,7 +115,19 @@ class SeedFossilized:
 
 @dataclass(frozen=True, kw_only=True)
 class SeedPruned:
-    """A seed was removed: by whom, why, and how it stood."""
+    """A seed was removed.
+
+    Attributes:
+        environment: Index of the environment.
+        epoch: The epoch it happened in, counted from 1.
+        slot_id: The slot.
+        seed_id: The seed.
+        parameters: Parameters it had added, its gate included.
+        age_epochs: Validations since it germinated.
+        contribution: What it was worth at last; ``None`` if nobody measured.
+        initiator: Who asked for it.
+        reason: Why.
+    """
 
     environment: int
     epoch: int
@@ -89,7 +142,12 @@ class SeedPruned:
 
 @dataclass(frozen=True, kw_only=True)
 class TamiyoInitiated:
-    """The stabilization latch closed: from here on a rule-based controller may grow."""
+    """The stabilization latch closed: from here on a rule-based controller may grow.
+
+    Attributes:
+        environment: Index of the environment.
+        epoch: The epoch after which it did.
+    """
 
     environment: int
     epoch: int
@@ -97,7 +155,14 @@ class TamiyoInitiated:
 
 @dataclass(frozen=True, kw_only=True)
 class GovernorRolledBack:
-    """Training diverged and the host went back to a healthy snapshot."""
+    """Training diverged and the host went back to a healthy snapshot.
+
+    Attributes:
+        environment: Index of the environment.
+        epoch: The epoch it happened in, counted from 1.
+        reason: What was seen.
+        restored_epoch: The epoch the snapshot is of.
+    """
 
     environment: int
     epoch: int

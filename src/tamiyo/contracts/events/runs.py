@@ -12,6 +12,7 @@ from tamiyo.contracts.tasks import MetricScale
 __all__ = [
     "EpisodeFinished",
     "EpisodeStarted",
+    "EventsDropped",
     "RunFinished",
     "RunStarted",
     "TwinTrained",
@@ -145,3 +146,18 @@ class EpisodeFinished:
     diverged: bool
     is_thrashing: bool
     counters: EpisodeCounters
+
+
+@dataclass(frozen=True, kw_only=True)
+class EventsDropped:
+    """Something that is told events besides the log lacks some of them; the log has them all.
+
+    Attributes:
+        sink: Its name.
+        count: Events it lacks.
+        reason: What it failed with; ``None`` if it was only too slow.
+    """
+
+    sink: str
+    count: int
+    reason: str | None

@@ -44,7 +44,11 @@ class TrainingStarted:
 
 @dataclass(frozen=True, kw_only=True)
 class UpdateCompleted:
-    """A controller was updated once."""
+    """A controller was updated once.
+
+    Attributes:
+        report: What the update was made from and what came of it.
+    """
 
     report: UpdateReport
 

@@ -12,7 +12,6 @@ from tamiyo.contracts import EpisodeCounters, RewardParts, SeedStage, TamiyoDeci
 from tamiyo.environment.hosts.building import EpisodeKey
 from tamiyo.environment.hosts.config import Baseline
 from tamiyo.environment.hosts.course import HostCourse, count_committed, score_committed
-from tamiyo.environment.hosts.recording import EventBuffer
 from tamiyo.rewards import Ending
 
 if TYPE_CHECKING:
@@ -63,6 +62,22 @@ class StepOutcome:
     end: EpisodeEnd | None
 
 
+class _EventBuffer:
+    """Keeps events until they are taken away."""
+
+    def __init__(self) -> None:
+        self._events: list[Event] = []
+
+    def emit(self, event: Event) -> None:
+        """Keep one event."""
+        self._events.append(event)
+
+    def take(self) -> list[Event]:
+        """Hand over the events since the last time."""
+        events, self._events = self._events, []
+        return events
+
+
 class Cohort:
     """Runs the episodes of some environments from their first step to their last.
 
@@ -101,7 +116,7 @@ class Cohort:
             self._places[row] = len(keys)
             keys.append(EpisodeKey(seed=seed, environment=row, is_told=row in told))
         self._size = len(keys)
-        self._heard = EventBuffer()
+        self._heard = _EventBuffer()
         self._population = open_population(keys, self._heard)
         self._latest = list(self._population.initial)
         self.courses = {

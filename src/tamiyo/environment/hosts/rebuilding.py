@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from tamiyo.contracts import compute_score
@@ -62,7 +62,7 @@ def rebuild_episode(
     Raises:
         ConfigError: If the hosts cannot be built or trained.
     """
-    (member,) = build_members(config, [key], sink)
+    (member,) = build_members(config, [replace(key, is_told=True)], sink)
     task = config.task_config
     population = build_population([member], choose_engine(config)).population
     (start,) = latest = list(population.initial)

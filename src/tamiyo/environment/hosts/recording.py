@@ -12,7 +12,6 @@ from tamiyo.contracts import (
     DecisionMade,
     EpisodeFinished,
     EpisodeStarted,
-    Event,
     Head,
     RewardPaid,
     TamiyoInitiated,
@@ -26,28 +25,12 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from tamiyo.contracts import EventSink, TaskConfig
+    from tamiyo.contracts import Event, EventSink, TaskConfig
     from tamiyo.environment.hosts.cohort import EpisodeEnd, StepOutcome
     from tamiyo.environment.hosts.course import HostCourse
     from tamiyo.observation import ObservationLayout
 
-__all__ = ["EpisodeRecorder", "EventBuffer"]
-
-
-class EventBuffer:
-    """Keeps events until they are taken away."""
-
-    def __init__(self) -> None:
-        self._events: list[Event] = []
-
-    def emit(self, event: Event) -> None:
-        """Keep one event."""
-        self._events.append(event)
-
-    def take(self) -> list[Event]:
-        """Hand over the events since the last time."""
-        events, self._events = self._events, []
-        return events
+__all__ = ["EpisodeRecorder"]
 
 
 class EpisodeRecorder:

@@ -11,6 +11,7 @@ from tamiyo.contracts import (
     EVENT_SCHEMA,
     ArtifactError,
     CheckpointWritten,
+    EventsDropped,
     PhasesTimed,
     TrainingFinished,
     TrainingStarted,
@@ -27,7 +28,13 @@ if TYPE_CHECKING:
 
 __all__ = ["TrainingLog", "cut_log"]
 
-_ONCE: Final = (TrainingStarted, CheckpointWritten, PhasesTimed, TrainingFinished)
+_ONCE: Final = (
+    TrainingStarted,
+    CheckpointWritten,
+    PhasesTimed,
+    EventsDropped,
+    TrainingFinished,
+)
 """Events of the process that trains; all others happen again when a training is repeated."""
 
 _ONCE_NAMES: Final = frozenset(kind.__name__ for kind in _ONCE)
@@ -88,12 +95,9 @@ class TrainingLog:
                 self._give_up_log(error)
 
     def close(self) -> None:
-        """Close the log, which may write what is left of it."""
+        """Close the log; closing twice does no harm."""
         if self._log is not None:
-            try:
-                self._log.close()
-            except OSError as error:
-                self.failure = self.failure or error
+            self._log.close()
         self._log = None
 
     def _write(self, event: Event) -> None:
@@ -101,8 +105,9 @@ class TrainingLog:
             return
         try:
             self._log.emit(event)
-        except OSError as error:
-            self._give_up_log(error)
+        except ArtifactError as error:
+            cause = error.__cause__
+            self._give_up_log(cause if isinstance(cause, OSError) else OSError(str(error)))
         else:
             self.repeatable += not isinstance(event, _ONCE)
 
@@ -125,7 +130,7 @@ def cut_log(path: Path, repeatable: int) -> None:
         repeatable: :attr:`TrainingLog.repeatable` at the checkpoint.
 
     Raises:
-        ArtifactError: If the log is damaged before that point or does not reach it.
+        ArtifactError: If the log is damaged before that point, does not reach it, or cannot be cut.
     """
     lines = path.read_bytes().splitlines(keepends=True) if path.exists() else []
     kept = bytearray()
@@ -148,8 +153,13 @@ def cut_log(path: Path, repeatable: int) -> None:
             f"event log must hold {repeatable} events like its checkpoint, got {reached}: {path}"
         )
         raise ArtifactError(message)
-    if len(kept) < sum(map(len, lines)):
+    if len(kept) == sum(map(len, lines)):
+        return
+    try:
         write_atomically(path, bytes(kept))
+    except OSError as error:
+        message = f"event log must be writable, got {path}: {error.strerror or error}"
+        raise ArtifactError(message) from error
 
 
 def _read_name(line: bytes) -> str | None:

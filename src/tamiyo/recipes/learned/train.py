@@ -23,9 +23,10 @@ from tamiyo.recipes.learned.config import TrainConfig, build_env, hash_training
 from tamiyo.recipes.learned.log import TrainingLog, cut_log
 from tamiyo.recipes.learned_controller import find_policy
 from tamiyo.recipes.run_folder import RunFolder
+from tamiyo.telemetry import Exports
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from tamiyo.contracts import Event, EventSink
@@ -64,6 +65,7 @@ def train_controller(
     overwrite: bool = False,
     workers: int = 1,
     sink: EventSink,
+    exports: Sequence[str] = (),
     should_stop: Callable[[], bool] = lambda: False,
     on_step: Callable[[int], None] = lambda _steps: None,
 ) -> TrainResult:
@@ -75,6 +77,7 @@ def train_controller(
         overwrite: Whether an earlier run in this folder may be replaced.
         workers: Processes to train a task's hosts in; the result does not depend on it.
         sink: Another place for the events to go to.
+        exports: Programs that are told as well, by name: see :class:`tamiyo.telemetry.Exports`.
         should_stop: Asked before every step of the environments; when it says so, a checkpoint is
             written.
         on_step: Told after every step of the environments how many were made in all.
@@ -83,11 +86,12 @@ def train_controller(
         TamiyoError: If the folder is in the way or the environment cannot be learned on; nothing
             was written then.
     """
+    programs = Exports(exports)
     trainer = _Training(config, RunFolder(path), workers, on_step)
     if config.start is not None:
         trainer.start_from(config.start)
     trainer.folder.create({"train": encode_record(config)}, overwrite=overwrite)
-    return trainer.run(sink, should_stop)
+    return trainer.run(sink, programs, should_stop)
 
 
 def resume_training(
@@ -95,6 +99,7 @@ def resume_training(
     *,
     workers: int = 1,
     sink: EventSink,
+    exports: Sequence[str] = (),
     should_stop: Callable[[], bool] = lambda: False,
     on_step: Callable[[int], None] = lambda _steps: None,
 ) -> TrainResult:
@@ -106,16 +111,18 @@ def resume_training(
         path: Its folder.
         workers: As for :func:`train_controller`, like all others.
         sink: Another place for the events to go to.
+        exports: Programs that are told as well.
         should_stop: Asked before every step of the environments.
         on_step: Told after every step of the environments how many were made in all.
 
     Raises:
         ArtifactError: If the folder holds no training, or its checkpoint is missing or damaged.
     """
+    programs = Exports(exports)
     config, folder = load_training(path)
     trainer = _Training(config, folder, workers, on_step)
     trainer.load()
-    return trainer.run(sink, should_stop)
+    return trainer.run(sink, programs, should_stop)
 
 
 def load_training(path: Path) -> tuple[TrainConfig, RunFolder]:
@@ -186,14 +193,17 @@ class _Training:
         self._log.repeatable = notes.get(_RECORDED, 0)
         cut_log(self.folder.events, self._log.repeatable)
 
-    def run(self, sink: EventSink, should_stop: Callable[[], bool]) -> TrainResult:
+    def run(
+        self, sink: EventSink, exports: Exports, should_stop: Callable[[], bool]
+    ) -> TrainResult:
         """Train until all steps are made or a stop is asked for.
 
         Raises:
             ArtifactError: If events or a checkpoint could not be written; what could be, was.
         """
         trainer, log = self._trainer, self._log
-        log.open(self.folder.events, [sink])
+        exports.open(self.folder.path)
+        log.open(self.folder.events, [sink, exports])
         try:
             log.emit(self._describe_start())
             while not (trainer.is_finished or log.failure):
@@ -207,6 +217,8 @@ class _Training:
                 )
             )
         finally:
+            for lack in exports.close():
+                log.emit(lack)
             log.close()
         self._env.close()
         if log.failure is not None:

@@ -26,7 +26,7 @@ _COMPARED: Final = frozenset(
         "EpisodeFinished",
     }
 )
-"""Kinds that training and growing give; what is known to whoever decides or pays is not compared."""
+"""Kinds that training and growing give; what only who decides or pays knows is not compared."""
 
 _NOT_COMPARED: Final[Mapping[str, frozenset[str]]] = {
     # The hash covers who decided, and the evidence is the decider's own.

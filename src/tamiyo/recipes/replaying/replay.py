@@ -50,6 +50,7 @@ class ReplayResult:
             holds them.
         exported_sha256: The same of the network the run exported; ``None`` if it left none, as
             episodes do.
+        gaps: What was left out of a damaged or torn log, in one sentence; else empty.
     """
 
     task: str
@@ -64,6 +65,7 @@ class ReplayResult:
     parameters: int
     weights_sha256: str
     exported_sha256: str | None
+    gaps: str
 
     @property
     def is_equal(self) -> bool:
@@ -76,11 +78,11 @@ class _Watched:
     """The events of a log, with the configuration hash of the training they are from."""
 
     def __init__(self, path: Path) -> None:
-        self._events = EventScan(path)
+        self.events = EventScan(path)
         self.config_hash: str | None = None
 
     def __iter__(self) -> Iterator[Mapping[str, Any]]:
-        for event in self._events:
+        for event in self.events:
             if event["event"] in {"RunStarted", "TrainingStarted"}:
                 self.config_hash = event.get("config_hash")
             yield event
@@ -138,6 +140,7 @@ def replay_run(
         parameters=again.model.count_parameters(committed_only=True),
         weights_sha256=weights,
         exported_sha256=_hash_weights(files.export) if is_exported else None,
+        gaps=log.events.describe_gaps(),
     )
 
 

@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from tamiyo.contracts import EpisodeStarted
+from tamiyo.engine import ask_for_equal_bits
 from tamiyo.environment import EpisodeKey, rebuild_episode
 from tamiyo.model import TamiyoModel
 from tamiyo.recipes.episode import build_task_episode
@@ -92,6 +93,8 @@ def rebuild_host_of_episode(
     Raises:
         ArtifactError: If the log lacks a decision.
     """
+    # As `tamiyo train` does, before anything is computed.
+    ask_for_equal_bits()
     task, start = config.build_task(), run.start
     seed = int(start["seed"])
     decided = min(run.epochs, task.config.decision_epochs)

@@ -152,6 +152,7 @@ class _Training:
         self._num_envs = 0
         self._updates = 0
         self._courses: dict[str, Course] = {}
+        self._entropies: dict[str, Course] = {}
         self._report: Mapping[str, Any] | None = None
         self._checkpoint_steps: int | None = None
         self._timed: deque[tuple[int, Mapping[str, float]]] = deque(maxlen=_TIMED_ROUNDS)
@@ -198,6 +199,7 @@ class _Training:
             entropies={}
             if report is None
             else {name: head["entropy"] for name, head in report["heads"].items()},
+            entropy_curves={name: course.freeze() for name, course in self._entropies.items()},
             losses={} if report is None else _list_losses(report),
             checkpoint_steps=self._checkpoint_steps,
         )
@@ -207,11 +209,17 @@ class _Training:
         self.steps, self._updates = report["steps"], report["update"]
         rollout = report["rollout"]
         told = rollout.get("environment", {})
-        self._add("return per episode", "", rollout["episode_return"])
-        self._add("gain over waiting", "points", told.get(GAIN_METRIC))
+        if GAIN_METRIC in told:  # the baseline of a group leaves nothing of a mean return
+            self._add("gain over waiting", "points", told[GAIN_METRIC])
+        else:
+            self._add("return per episode", "", rollout["episode_return"])
         self._add("score", "points", told.get(_SCORE_METRIC))
         self._add("explained variance", "", report["value"]["explained_variance"])
         self._add("divergence of the policy", "", report["policy"]["kl"])
+        for name, head in report["heads"].items():
+            if head["entropy"] is not None:
+                course = self._entropies.setdefault(name, Course(name))
+                course.add(self.steps, float(head["entropy"]))
 
     def _add(self, name: str, unit: str, value: float | None) -> None:
         if value is not None:

@@ -65,6 +65,8 @@ class LiveLearning:
         curves: Return or gain per episode, score and so on, over environment steps.
         entropies: Head to its entropy in the last update as a share of the largest possible, in
             [0, 1]; ``None`` where it had no choice.
+        entropy_curves: Head to the course of that over environment steps; heads that never had a
+            choice are left out.
         losses: Name of a loss or a figure of the last update to its value.
         checkpoint_steps: Environment steps that the last checkpoint holds; ``None`` before it.
     """
@@ -73,6 +75,7 @@ class LiveLearning:
     num_envs: int
     curves: tuple[LiveCurve, ...]
     entropies: Mapping[str, float | None]
+    entropy_curves: Mapping[str, LiveCurve]
     losses: Mapping[str, float | None]
     checkpoint_steps: int | None
 

@@ -99,7 +99,7 @@ class LogPublisher:
 
 def _name(log: Path) -> str:
     """Return what the log is called: by its run folder, or its own name where it has another."""
-    return log.absolute().parent.name if log.name == "events.jsonl" else log.name
+    return log.resolve().parent.name if log.name == "events.jsonl" else log.name
 
 
 def _describe(stage: SeedStage) -> dict[str, str]:

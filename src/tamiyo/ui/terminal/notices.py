@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from tamiyo.contracts import (
     DecisionMade,
     Event,
+    EventsDropped,
     GovernorRolledBack,
     Initiator,
     SeedFossilized,
@@ -16,7 +17,7 @@ from tamiyo.contracts import (
 )
 from tamiyo.ui.formatting import format_count, format_difference
 
-__all__ = ["Notice", "NoticeWriter"]
+__all__ = ["Notice", "NoticeWriter", "describe_drop"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +28,12 @@ class Notice:
     sign: str
     text: str
     style: str
+
+
+def describe_drop(event: EventsDropped) -> str:
+    """Say what a sink besides the log lacks, in one line."""
+    cause = "it was too slow" if event.reason is None else f"it failed: {event.reason}"
+    return f"! {event.sink} lacks {event.count:,} events, {cause}; the log has them all"
 
 
 class NoticeWriter:

@@ -10,13 +10,14 @@ from rich.text import Text
 from tamiyo.contracts import (
     EpochCompleted,
     Event,
+    EventsDropped,
     LearningEvent,
     RunFinished,
     RunStarted,
     TwinTrained,
 )
 from tamiyo.ui.formatting import format_count, format_growth, format_si
-from tamiyo.ui.terminal.notices import NoticeWriter
+from tamiyo.ui.terminal.notices import NoticeWriter, describe_drop
 from tamiyo.ui.terminal.rows import RowLayout, choose_layout
 from tamiyo.ui.terminal.stages import CELL_LETTERS
 from tamiyo.ui.terminal.symbols import choose_symbols
@@ -51,7 +52,9 @@ class ProgressSink:
 
     def emit(self, event: Event) -> None:
         """Print the lines an event is worth."""
-        if isinstance(event, RunStarted):
+        if isinstance(event, EventsDropped):
+            self._print(Text(describe_drop(event), style="yellow"))
+        elif isinstance(event, RunStarted):
             if event.host.environment == self._environment:
                 self._show_start(event)
         elif self._layout is None or isinstance(event, LearningEvent):

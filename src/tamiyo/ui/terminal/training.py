@@ -11,11 +11,13 @@ from rich.text import Text
 from tamiyo.contracts import (
     GAIN_METRIC,
     Event,
+    EventsDropped,
     TrainingFinished,
     TrainingStarted,
     UpdateCompleted,
 )
 from tamiyo.ui.formatting import format_count
+from tamiyo.ui.terminal.notices import describe_drop
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -65,7 +67,9 @@ class TrainingSink:
 
     def emit(self, event: Event) -> None:
         """Print the lines an event is worth."""
-        if isinstance(event, TrainingStarted):
+        if isinstance(event, EventsDropped):
+            self._print(Text(describe_drop(event), style="yellow"))
+        elif isinstance(event, TrainingStarted):
             self._show_start(event)
         elif isinstance(event, UpdateCompleted):
             self._show_update(event.report)

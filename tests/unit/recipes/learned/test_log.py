@@ -90,7 +90,7 @@ def test_a_log_that_fails_is_written_no_more_but_displays_are_told(path, monkeyp
 
     def fail(sink, event):
         if event == alarm(2):
-            raise FULL
+            raise ArtifactError("event log must be writable") from FULL
         emit(sink, event)
 
     monkeypatch.setattr(JsonlSink, "emit", fail)

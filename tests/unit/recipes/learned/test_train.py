@@ -5,11 +5,13 @@ from __future__ import annotations
 import errno
 import json
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
 from tamiyo.contracts import (
     ArtifactError,
+    EventsDropped,
     NullSink,
     TrainingFinished,
     TrainingStarted,
@@ -22,6 +24,7 @@ from tamiyo.recipes import load_training, resume_training, train_controller
 from tamiyo.recipes.learned import train as learned_train
 from tamiyo.recipes.learned.config import TrainConfig
 from tamiyo.telemetry import JsonlSink, MemorySink, read_events, summarize_training
+from tamiyo.telemetry.exporting import exports
 
 CONFIG = TrainConfig(
     envs=4,
@@ -148,7 +151,7 @@ def test_an_event_that_could_not_be_logged_does_not_end_the_run_for_good(tmp_pat
 
     def fail(log, event):
         if isinstance(event, UpdateCompleted) and event.report.update == 3:
-            raise OSError(errno.ENOSPC, "No space left")
+            raise ArtifactError("full") from OSError(errno.ENOSPC, "No space left")
         write(log, event)
 
     with monkeypatch.context() as patched:
@@ -207,3 +210,29 @@ def test_a_folder_of_something_else_is_no_training(tmp_path):
         load_training(tmp_path)
     with pytest.raises(ArtifactError, match=r"must hold the config.json of a run, got .*missing"):
         resume_training(tmp_path / "missing", sink=NullSink())
+
+
+class Broken:
+    """A program that cannot be reached."""
+
+    def emit(self, event):
+        raise OSError("no route to host")
+
+    def close(self):
+        """Nothing is left to do."""
+
+
+def test_a_program_that_fails_is_reported_in_the_log_and_the_training_is_whole(
+    tmp_path, monkeypatch
+):
+    point = SimpleNamespace(name="broken", load=lambda: lambda _folder: Broken())
+    monkeypatch.setattr(exports, "entry_points", lambda group: [point])
+    shown = MemorySink()
+    result = train_controller(CONFIG, tmp_path / "run", sink=shown, exports=["broken"])
+    assert not result.interrupted
+    (lack,) = [event for event in shown.events if isinstance(event, EventsDropped)]
+    assert (lack.sink, lack.reason) == ("broken", "OSError: no route to host")
+    assert lack.count == len(shown.events) - 1
+    whole = train(tmp_path / "whole")
+    assert result.folder.checkpoint.read_bytes() == whole.folder.checkpoint.read_bytes()
+    assert read_events(result.folder.events).events[-1]["event"] == "EventsDropped"

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from tamiyo.contracts import (
+    GAIN_METRIC,
     AlarmKind,
     AlarmRaised,
     ArtifactError,
@@ -70,6 +71,16 @@ def test_heads_without_a_choice_have_no_entropy():
     assert state.learning.losses["explained variance"] == 0.6
 
 
+def test_entropies_have_a_course_where_a_head_had_a_choice():
+    update = pick(UpdateCompleted)
+    later = replace(update, report=replace(update.report, update=2, steps=3_200))
+    learning = fold([pick(TrainingStarted), update, later]).learning
+    assert learning is not None
+    assert set(learning.entropy_curves) == {"op"}
+    assert learning.entropy_curves["op"].places == (1_600, 3_200)
+    assert learning.entropy_curves["op"].values == (0.8, 0.8)
+
+
 def test_an_interrupted_training_that_goes_on_is_no_longer_interrupted():
     start, stop = pick(TrainingStarted), TrainingFinished(updates=1, steps=1_600, interrupted=True)
     update = pick(UpdateCompleted)
@@ -113,3 +124,14 @@ def test_an_event_nobody_knows_is_passed_over():
     found = LiveFold()
     found.take({"event": "SomethingNew", "schema": 3})
     assert found.freeze().events == 1
+
+
+def test_a_training_on_hosts_is_followed_by_what_it_gains_over_waiting():
+    update = pick(UpdateCompleted)
+    rollout = replace(update.report.rollout, environment={GAIN_METRIC: 1.25})
+    told = replace(update, report=replace(update.report, rollout=rollout))
+    state = fold([pick(TrainingStarted), told])
+    assert state.learning is not None
+    names = {curve.name: curve.values for curve in state.learning.curves}
+    assert names["gain over waiting"] == (1.25,)
+    assert "return per episode" not in names

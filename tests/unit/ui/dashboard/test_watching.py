@@ -73,6 +73,12 @@ def test_a_log_of_another_version_is_refused(log):
         watch_plainly(log)
 
 
+def _type_until(terminal, has_ended):
+    """Press space and q now and then: what was typed before the terminal is ready is lost."""
+    while not has_ended.wait(0.1):
+        os.write(terminal, b" q")
+
+
 def test_a_terminal_is_filled_until_q_is_pressed_and_left_as_it_was(log, monkeypatch):
     write(log, build_half_a_run())
     ours, theirs = pty.openpty()
@@ -80,8 +86,12 @@ def test_a_terminal_is_filled_until_q_is_pressed_and_left_as_it_was(log, monkeyp
     console = Console(file=out, width=80, height=24, force_terminal=True)
     with os.fdopen(theirs, "r") as terminal:
         monkeypatch.setattr(sys, "stdin", terminal)
-        os.write(ours, b" q")
+        has_ended = threading.Event()
+        typist = threading.Thread(target=_type_until, args=(ours, has_ended))
+        typist.start()
         RunWatcher(log, console).show(until_end=False)
+        has_ended.set()
+        typist.join()
     os.close(ours)
     shown = out.getvalue()
     assert "host" in shown

@@ -3,10 +3,14 @@
 import { make, reveal, say, show } from "./dom.js";
 import { showAlarms, showLearning, showTime } from "./learning.js";
 import { showNetworks, writeAccuracy, writeGrowth } from "./networks.js";
-import { count, duration, fixed, isNumber, signed, some, UNKNOWN } from "./numbers.js";
+import { count, fixed, signed, some, UNKNOWN } from "./numbers.js";
+import { noteProgress, writePace } from "./pace.js";
 import { follow } from "./stream.js";
 
-const QUIET_SECONDS = 120;
+const WHAT = {
+  run: "While a network trains, small modules (seeds) are planted in its slots, blended in, and kept or pruned.",
+  training: "A controller learns when to plant small modules (seeds) in the slots of networks that train, to blend them in, and to keep or prune them.",
+};
 const STATUS = {
   connected: "connected",
   lost: "not connected: trying again",
@@ -17,7 +21,15 @@ let newest = null;
 follow(
   (content) => {
     newest = content;
-    showRun(content);
+    try {
+      noteProgress(content.state);
+      showRun(content);
+    } catch (error) {
+      // Better no news than old ones that look new.
+      reveal("missing", true);
+      say("missing", `What is new could not be shown: ${error.message}`);
+      throw error;
+    }
   },
   (status) => {
     say("connection", STATUS[status]);
@@ -30,7 +42,8 @@ function showRun({ run, log, stages, state }) {
   document.title = `${writeShare(state)}${run} · Tamiyo`;
   say("run", run);
   say("headline", writeHeadline(state, log));
-  say("subline", writeSubline(state));
+  say("subline", writeSubline(state, run));
+  say("what", WHAT[state.kind] ?? "");
   say("pace", writePace(state));
   showProgress(state);
   const missing = listMissing(log);
@@ -50,8 +63,8 @@ function writeHeadline({ kind, title, is_finished: isFinished, is_interrupted: i
   return isFinished ? `${what}: finished` : isStopped ? `${what}: stopped early` : what;
 }
 
-function writeSubline({ kind, controller, seed, learning, environments }) {
-  if (kind === "nothing") return "It is shown here as soon as there is something to show.";
+function writeSubline({ kind, controller, seed, learning, environments }, run) {
+  if (kind === "nothing") return `${run} is shown here as soon as its event log says something.`;
   const facts = [`seed ${count(seed)}`];
   if (controller !== null) facts.unshift(`decided by the controller “${controller}”`);
   if (learning !== null) {
@@ -59,23 +72,6 @@ function writeSubline({ kind, controller, seed, learning, environments }) {
     facts.push(some(learning.updates, "update"));
     const saved = learning.checkpoint_steps;
     facts.push(saved === null ? "no checkpoint yet" : `last checkpoint at step ${count(saved)}`);
-  }
-  return facts.join(" · ");
-}
-
-function writePace(state) {
-  if (state.kind === "nothing") return "";
-  const facts = [`${count(state.done)} of ${state.total === null ? UNKNOWN : count(state.total)} ${state.unit}`];
-  if (isNumber(state.rates?.steps_per_second)) {
-    facts.push(`${fixed(state.rates.steps_per_second, 1)} steps per second`);
-  }
-  const isOver = state.is_finished || state.is_interrupted;
-  if (!isOver && isNumber(state.rates?.seconds_left)) {
-    facts.push(`about ${duration(state.rates.seconds_left)} left`);
-  }
-  const age = (Date.now() - Date.parse(state.last_time)) / 1000;
-  if (!isOver && age > QUIET_SECONDS) {
-    facts.push(`nothing was written for ${duration(age)}: it may have been stopped`);
   }
   return facts.join(" · ");
 }
@@ -98,7 +94,7 @@ function listMissing(log) {
   if (log.damaged_count > 0) {
     const places = log.damaged_lines.map(count).join(", ");
     const more = log.damaged_count > log.damaged_lines.length ? ", …" : "";
-    missing.push(`${some(log.damaged_count, "line")} of the log could not be read and are left out (line ${places}${more}).`);
+    missing.push(`${some(log.damaged_count, "line")} of the log could not be read and ${log.damaged_count === 1 ? "is" : "are"} left out (line ${places}${more}).`);
   }
   return missing;
 }

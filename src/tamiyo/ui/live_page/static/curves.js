@@ -5,7 +5,7 @@ import { fixed, isNumber, UNKNOWN } from "./numbers.js";
 
 const WIDTH = 320;
 const HEIGHT = 132;
-const EDGE = { left: 44, right: 8, top: 8, bottom: 20 };
+const EDGE = { left: 54, right: 8, top: 8, bottom: 20 };
 
 /**
  * Draw a figure with one or several curves over a common axis.
@@ -24,6 +24,9 @@ export function drawFigure({ title, hint, xName, curves, write = fixed, mark = s
   if (all.length === 0) {
     return make("figure", {}, caption, make("p", { class: "nothing" }, "nothing measured yet"));
   }
+  if (known.every((curve) => curve.points.length < 2)) {
+    return make("figure", {}, caption, make("p", { class: "nothing" }, "a curve from the next value on"));
+  }
   const scale = findScale(all, range);
   const label = known.map((curve) => describe(curve, title, xName, write)).join("; ");
   const picture = draw(
@@ -33,6 +36,21 @@ export function drawFigure({ title, hint, xName, curves, write = fixed, mark = s
     ...known.flatMap((curve, index) => drawCurve(curve, index, scale)),
   );
   return make("figure", {}, caption, picture);
+}
+
+/** Draw a curve of shares the size of a word; what it ends with must be said beside it. */
+export function drawSparkline(points) {
+  const known = points.filter(isDrawable);
+  const [first, last] = [known[0], known.at(-1)];
+  const place = ([x, y]) =>
+    `${round(2 + (96 * (x - first[0])) / (last[0] - first[0]))},${round(18 - 16 * Math.min(1, Math.max(0, y)))}`;
+  return draw(
+    "svg",
+    { class: "spark", viewBox: "0 0 100 20", preserveAspectRatio: "none", "aria-hidden": "true" },
+    draw("line", { class: "grid", x1: 0, x2: 100, y1: 2, y2: 2 }),
+    draw("line", { class: "grid", x1: 0, x2: 100, y1: 18, y2: 18 }),
+    draw("polyline", { class: "line-0", points: known.map(place).join(" ") }),
+  );
 }
 
 function isDrawable([x, y]) {
@@ -119,7 +137,9 @@ function drawCurve({ points }, index, scale) {
 }
 
 function shorten(value) {
-  return value.toLocaleString("en-US", { maximumSignificantDigits: 6 }).replace("-", "−");
+  const isTiny = value !== 0 && Math.abs(value) < 1e-3;
+  const text = isTiny ? value.toExponential(1) : value.toLocaleString("en-US", { maximumSignificantDigits: 6 });
+  return text.replaceAll("-", "−");
 }
 
 function round(value) {

@@ -1,14 +1,15 @@
 // How the controller learns: curves, entropies, shares of time, alarms.
 
-import { drawFigure } from "./curves.js";
+import { drawFigure, drawSparkline } from "./curves.js";
 import { make, reveal, show } from "./dom.js";
 import { count, digits, isNumber, percent, signed, some, UNKNOWN, word } from "./numbers.js";
 
 const PHASE_COLORS = ["#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#8c8c8c"];
 const MOST_ALARMS = 5;
+const [GAIN, RETURN] = ["gain over waiting", "return per episode"];
 const HINTS = {
-  "return per episode": "sum of rewards in an episode; rises as the controller learns",
-  "gain over waiting": "score of the grown networks less that of hosts that never grew",
+  [RETURN]: "sum of rewards in an episode; rises as the controller learns",
+  [GAIN]: "score of the grown networks less that of hosts that never grew",
   "score": "how good the grown networks are, less the rent for their size",
   "explained variance": "how well returns are foreseen: 1 is perfectly, 0 not at all",
   "divergence of the policy": "how far an update moved the controller",
@@ -20,16 +21,19 @@ export function showLearning(learning) {
   const heads = Object.entries(learning?.entropies ?? {});
   reveal("heads", heads.length > 0);
   if (learning === null) return;
-  show("curves", ...learning.curves.map((curve) => drawFigure({
+  // Where episodes are compared with hosts that never grew, nothing is left of their mean return.
+  const hasGain = learning.curves.some((curve) => curve.name === GAIN);
+  const curves = learning.curves.filter((curve) => !(hasGain && curve.name === RETURN));
+  show("curves", ...curves.map((curve) => drawFigure({
     title: curve.unit ? `${curve.name}, ${curve.unit}` : curve.name,
     hint: HINTS[curve.name],
     xName: "step",
     write: curve.unit ? signed : digits,
-    curves: [{ name: curve.name, points: curve.places.map((place, at) => [place, curve.values[at]]) }],
+    curves: [{ name: curve.name, points: pair(curve) }],
   })));
   show("losses", ...Object.entries(learning.losses).map(([name, value]) =>
     make("div", {}, make("dt", {}, name), make("dd", {}, digits(value)))));
-  show("head-list", ...heads.map(makeHead));
+  show("head-list", ...heads.map(([name, entropy]) => makeHead(name, entropy, learning.entropy_curves[name])));
 }
 
 /** Show where the time goes; nothing where nobody timed it. */
@@ -64,12 +68,18 @@ export function showAlarms(alarms, total, unit) {
   show("alarm-list", make("ul", {}, ...rows));
 }
 
-function makeHead([name, entropy]) {
-  const share = isNumber(entropy) ? `${Math.round(100 * entropy)}%` : "0%";
+function makeHead(name, entropy, curve) {
   const text = entropy === null ? "no choice" : isNumber(entropy) ? percent(entropy) : UNKNOWN;
   return make("div", { class: "head" },
     make("dt", {}, word(name)),
-    make("dd", {},
-      make("span", { class: "alpha", "aria-hidden": "true" },
-        make("i", { color: "var(--bar)", share })), text));
+    make("dd", {}, curve?.places.length > 1 ? drawSparkline(pair(curve)) : makeBar(entropy), text));
+}
+
+function makeBar(entropy) {
+  const share = isNumber(entropy) ? `${Math.round(100 * entropy)}%` : "0%";
+  return make("span", { class: "alpha", "aria-hidden": "true" }, make("i", { color: "var(--bar)", share }));
+}
+
+function pair({ places, values }) {
+  return places.map((place, at) => [place, values[at]]);
 }

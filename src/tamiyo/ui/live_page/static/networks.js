@@ -12,6 +12,7 @@ export function showNetworks(state, stages) {
   reveal("environments", environments.length > 0);
   if (environments.length === 0) return;
   if (!environments.some((one) => one.environment === chosen)) chosen = environments[0].environment;
+  say("environments-title", environments.length === 1 ? "The network being grown" : "Networks being grown");
   showTabs(environments, () => showNetworks(state, stages));
   showPanel(environments.find((one) => one.environment === chosen), stages, kind === "training");
 }
@@ -157,7 +158,7 @@ function makeDecisions(decisions) {
     return make("p", { class: "nothing" }, "nothing but waiting so far");
   }
   const hasChances = decisions.some((one) => one.probability !== null);
-  const names = ["epoch", "what", "why", ...(hasChances ? ["probability of op"] : [])];
+  const names = ["epoch", "what", "why", ...(hasChances ? ["chance"] : [])];
   const head = make("tr", {}, ...names.map((name) => make("th", { scope: "col" }, name)));
   const rows = decisions.toReversed().map((one) => {
     const why = one.refusal === null

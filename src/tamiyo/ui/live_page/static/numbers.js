@@ -12,9 +12,8 @@ export function isNumber(value) {
 export function fixed(value, decimals = 2) {
   if (value === null || value === undefined) return UNKNOWN;
   if (!isNumber(value)) return String(value);
-  if (Math.abs(value) >= 1e6 || (value !== 0 && Math.abs(value) < 10 ** -decimals / 2)) {
-    return value.toExponential(1).replaceAll("-", MINUS);
-  }
+  if (Math.abs(value) >= 1e6) return value.toExponential(1).replaceAll("-", MINUS);
+  if (value !== 0 && Math.abs(value) < 10 ** -decimals) return digits(value);
   return value.toFixed(decimals).replace("-", MINUS);
 }
 
@@ -23,8 +22,9 @@ export function digits(value) {
   if (!isNumber(value)) return fixed(value);
   const size = Math.abs(value);
   if (value !== 0 && size < 1e-4) return value.toExponential(1).replaceAll("-", MINUS);
+  if (size >= 1e6) return fixed(value);
   const decimals = size >= 1 || value === 0 ? 2 : 2 - Math.floor(Math.log10(size));
-  return fixed(value, Math.min(6, decimals));
+  return value.toFixed(Math.min(6, decimals)).replace("-", MINUS);
 }
 
 /** Write a number with its sign. */

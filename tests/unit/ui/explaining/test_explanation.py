@@ -124,6 +124,18 @@ def test_a_closed_slot_and_a_ramp_are_reasons():
     assert "alpha is on its way" in show(explain_decision(RUN, epoch=17), width=120)
 
 
+def test_what_a_slot_lacks_is_said():
+    told = explain_decision(RUN, epoch=30)
+    page = show(told, width=120)
+    assert "part of the host for good" in page
+    (options,) = (one for one in told.slots if one.slot.slot_id == "r0c2")
+    young = replace(options.slot, seed=replace(options.slot.seed, age_epochs=1))
+    full = replace(told.slots[0], ops=())
+    page = show(replace(told, slots=(full, replace(options, slot=young))), width=120)
+    assert "too young to prune: 1 of 2" in page
+    assert "no blueprint fits here or into the budget" in page
+
+
 def test_epochs_that_the_log_does_not_reach_are_unknown():
     course = find_course(encode(build_run(epochs=9, is_finished=False)), epoch=8)
     page = show(explain_decision(course, epoch=8, after=3))

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import io
+
 import pytest
+from rich.console import Console
 
 from tamiyo.contracts import (
     GateCheck,
@@ -11,11 +14,11 @@ from tamiyo.contracts import (
     SeedPruned,
     TamiyoInitiated,
 )
-from tamiyo.ui.terminal.happenings import describe_happening
-from tamiyo.ui.terminal.symbols import Symbols
+from tamiyo.ui.explaining.happenings import describe_happening
+from tamiyo.ui.terminal.symbols import choose_symbols
 from tests.support.events import build_one_of_each
 
-SIGNS = Symbols(up="+", down="-", level=" ", plus_minus="+-", arrow=">")
+SIGNS = choose_symbols(Console(file=io.TextIOWrapper(io.BytesIO(), encoding="ascii")))
 EVENTS = {type(event).__name__: event for event in build_one_of_each()}
 
 

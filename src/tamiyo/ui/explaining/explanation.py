@@ -10,11 +10,12 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from tamiyo.contracts import AlphaMode, LifecycleOp
+from tamiyo.contracts import AlphaMode, SeedStage
 from tamiyo.telemetry import Explanation
+from tamiyo.ui.explaining.decisions import describe_command
+from tamiyo.ui.explaining.happenings import describe_check_gaps, describe_happening
 from tamiyo.ui.formatting import format_count, format_difference
 from tamiyo.ui.metric import MetricView
-from tamiyo.ui.terminal.happenings import describe_check_gaps, describe_happening
 from tamiyo.ui.terminal.stages import describe_slot
 from tamiyo.ui.terminal.symbols import Symbols, choose_symbols
 
@@ -95,7 +96,7 @@ def _build_head(told: Explanation) -> Table:
     table = Table.grid(padding=(0, 2))
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
-    table.add_row("decided", Text(_describe_command(told), "bold"))
+    table.add_row("decided", Text(describe_command(command), "bold"))
     if decision.refusal is not None:
         table.add_row("refused", f"{decision.refusal}; it became WAIT")
     table.add_row("reason", command.reason or "none given")
@@ -107,19 +108,6 @@ def _build_head(told: Explanation) -> Table:
     )
     table.add_row("expected", _describe_value(told))
     return table
-
-
-def _describe_command(told: Explanation) -> str:
-    command = told.decision.command
-    if command.op == LifecycleOp.WAIT:
-        return "WAIT: change nothing"
-    details = [
-        f"{name.replace('_', ' ')} {choice.name.lower()}"
-        for name in ("blueprint", "style", "tempo", "alpha_target", "alpha_speed", "alpha_curve")
-        if (choice := getattr(command, name)) is not None
-    ]
-    what = f"{command.op.name} in {command.slot_id}"
-    return f"{what}: {', '.join(details)}" if details else what
 
 
 def _describe_value(told: Explanation) -> str:
@@ -149,6 +137,8 @@ def _describe_limits(options: SlotOptions, host: HostReport) -> str:
         return "" if options.ops else "no blueprint fits here or into the budget"
     if seed is None:
         return f"closed after a prune for {slot.cooldown_epochs} more decisions"
+    if slot.stage == SeedStage.FOSSILIZED:
+        return "part of the host for good"
     limits = []
     if seed.gate is not None and not seed.gate.passed:
         limits.append(f"gate {seed.gate.gate.name}: {describe_check_gaps(seed.gate)}")
