@@ -58,7 +58,7 @@ def test_slots_may_stand_apart_or_with_commas(words):
 
 # --- help and descriptions --------------------------------------------------------------------
 
-RECORDS = ["query", "replay", "explain", "watch"]
+RECORDS = ["query", "replay", "explain", "watch", "report"]
 COMMANDS = ["grow", "compare", "evaluate", "describe", "calibrate", *RECORDS]
 
 

@@ -39,6 +39,19 @@ from tamiyo.telemetry.records import (
 )
 from tamiyo.telemetry.scanning import EventScan
 from tamiyo.telemetry.sinks import FanOutSink, JsonlSink, MemorySink
+from tamiyo.telemetry.story import (
+    EpisodeRow,
+    HostPoint,
+    HostStory,
+    LearningStory,
+    RunStory,
+    StageSpan,
+    StoryAlarm,
+    StoryDecision,
+    StoryEnd,
+    StoryMark,
+    tell_run,
+)
 from tamiyo.telemetry.summary import summarize_run
 from tamiyo.telemetry.tables.database import EventDatabase, QueryResult, TableContent
 from tamiyo.telemetry.training import TrainingSummary, summarize_training
@@ -49,6 +62,7 @@ __all__ = [
     "Course",
     "DamagedLine",
     "DecisionRow",
+    "EpisodeRow",
     "EpochAfter",
     "EpochPoint",
     "EventDatabase",
@@ -61,7 +75,10 @@ __all__ = [
     "FossilRow",
     "GerminationRow",
     "HeadChoice",
+    "HostPoint",
+    "HostStory",
     "JsonlSink",
+    "LearningStory",
     "LiveAlarm",
     "LiveCurve",
     "LiveDecision",
@@ -78,9 +95,15 @@ __all__ = [
     "QueuedSink",
     "RollbackRow",
     "RunOutcome",
+    "RunStory",
     "RunSummary",
     "SlotOptions",
     "SlotSpan",
+    "StageSpan",
+    "StoryAlarm",
+    "StoryDecision",
+    "StoryEnd",
+    "StoryMark",
     "TableContent",
     "TrainingSummary",
     "TwinOutcome",
@@ -90,4 +113,5 @@ __all__ = [
     "read_events",
     "summarize_run",
     "summarize_training",
+    "tell_run",
 ]

@@ -13,6 +13,7 @@ from tamiyo.ui.live_page import (
     load_token,
 )
 from tamiyo.ui.metric import MetricView
+from tamiyo.ui.page import build_comparison_page, build_run_page
 from tamiyo.ui.report.learning import LearningCurve, draw_learning_picture
 from tamiyo.ui.report.picture import draw_growth_picture
 from tamiyo.ui.terminal.progress import ProgressSink
@@ -28,6 +29,8 @@ __all__ = [
     "RunWatcher",
     "StateFeed",
     "TrainingSink",
+    "build_comparison_page",
+    "build_run_page",
     "build_token",
     "draw_growth_picture",
     "draw_learning_picture",
