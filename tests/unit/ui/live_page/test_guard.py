@@ -78,7 +78,7 @@ def test_a_link_with_the_token_may_be_followed():
 
 @pytest.mark.parametrize(
     "target",
-    ["/", "", "/wrong/", "/righ/", "/right1/", "/RIGHT/", "/?right", "/wrong/right/", "*",
+    ["/", "", "/wrong/", "/rig/", "/right1/", "/RIGHT/", "/?right", "/wrong/right/", "*",
      "/../right/", "http://127.0.0.1:8640/right/", "/%72ight/", "/\udcff/", "/ünï/"],
 )  # fmt: skip
 def test_a_wrong_or_missing_token_is_refused(target):
