@@ -20,7 +20,7 @@ def test_the_picture_in_the_documentation_is_up_to_date(tmp_path):
     assert draw_lifecycle.main([str(tmp_path / "drawn.svg")]) == 0
     drawn = (tmp_path / "drawn.svg").read_text(encoding="utf-8")
     assert PICTURE.read_text(encoding="utf-8") == drawn, (
-        "run `python tools/draw_lifecycle.py docs/images/lifecycle.svg`"
+        "run `python -m tools.draw_lifecycle docs/images/lifecycle.svg`"
     )
 
 
@@ -63,4 +63,4 @@ def test_every_stage_and_label_is_drawn_inside_the_page():
 
 def test_without_a_file_it_says_how_it_is_called(capsys):
     assert draw_lifecycle.main([]) == 2
-    assert "usage: python tools/draw_lifecycle.py OUT.svg" in capsys.readouterr().err
+    assert "usage: python -m tools.draw_lifecycle OUT.svg" in capsys.readouterr().err

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -16,7 +15,7 @@ REFERENCE = Path(__file__).parent.parent / "docs" / "reference"
 def test_the_page_is_up_to_date(page):
     written = (REFERENCE / page).read_text(encoding="utf-8")
     assert written == write_reference.PAGES[page](), (
-        "run `python tools/write_reference.py docs/reference`"
+        "run `python -m tools.write_reference docs/reference`"
     )
 
 
@@ -24,11 +23,6 @@ def test_every_command_has_its_help_on_the_page():
     page = (REFERENCE / "commands.md").read_text(encoding="utf-8")
     for command in write_reference.list_commands():
         assert f"\nusage: tamiyo {command} " in page
-
-
-@pytest.mark.parametrize("command", sorted(write_reference.UNMADE))
-def test_what_is_left_out_of_the_page_cannot_be_run(command):
-    assert find_spec(f"tamiyo.cli.records.{command}") is None
 
 
 @pytest.mark.parametrize("room", list_rooms())
@@ -70,4 +64,4 @@ def test_a_command_that_fails_is_no_page(capsys):
 
 def test_without_a_folder_it_says_how_it_is_called(capsys, tmp_path):
     assert write_reference.main([str(tmp_path / "gone")]) == 2
-    assert "usage: python tools/write_reference.py FOLDER" in capsys.readouterr().err
+    assert "usage: python -m tools.write_reference FOLDER" in capsys.readouterr().err

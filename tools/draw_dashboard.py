@@ -1,6 +1,6 @@
 """Draw the dashboard of a run as a picture for the documentation.
 
-Usage: ``python tools/draw_dashboard.py RUN OUT.svg [--width N] [--height N] [--events N]``.
+Usage: ``python -m tools.draw_dashboard RUN OUT.svg [--width N] [--height N] [--events N]``.
 """
 
 from __future__ import annotations

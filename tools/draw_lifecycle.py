@@ -1,6 +1,6 @@
 """Draw the life of a seed as a state diagram: what may follow what, and which op leads there.
 
-Usage: ``python tools/draw_lifecycle.py docs/images/lifecycle.svg``. Stages, arrows, gates and ops
+Usage: ``python -m tools.draw_lifecycle docs/images/lifecycle.svg``. Stages, arrows, gates and ops
 come from ``tamiyo.contracts``; only where they stand on the page is decided here.
 """
 
@@ -247,7 +247,7 @@ def _text(kind: str, x: int, y: int, text: str) -> str:
 def main(words: Sequence[str]) -> int:
     """Write the diagram to the file named; return the exit status."""
     if len(words) != 1:
-        print("usage: python tools/draw_lifecycle.py OUT.svg", file=sys.stderr)
+        print("usage: python -m tools.draw_lifecycle OUT.svg", file=sys.stderr)
         return 2
     Path(words[0]).write_text(draw_lifecycle(), encoding="utf-8")
     return 0

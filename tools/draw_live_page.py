@@ -1,6 +1,6 @@
 """Draw the page that ``tamiyo serve`` shows of a run as a picture for the documentation.
 
-Usage: ``PYTHONPATH=. python tools/draw_live_page.py RUN OUT.png [--events N]
+Usage: ``python -m tools.draw_live_page RUN OUT.png [--events N]
 [--width N] [--dark]`` with Chromium on the path.
 """
 

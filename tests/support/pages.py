@@ -62,8 +62,7 @@ def run_commands(page, run_command):
 
     Args:
         page: Path of the page, or one of its blocks.
-        run_command: Takes the words of a command, returns what it prints; ``None`` if it cannot
-            be run yet.
+        run_command: Takes the words of a command, returns what it prints.
 
     Returns:
         The commands that the page shows.
@@ -72,7 +71,7 @@ def run_commands(page, run_command):
     for block in [page] if isinstance(page, Block) else read_blocks(page):
         for command, shown in split_console(block.text) if block.language == "console" else []:
             printed = run_command(shlex.split(command))
-            missing = None if printed is None else find_missing(printed, shown)
+            missing = find_missing(printed, shown)
             assert missing is None, f"{command}\nmust print {missing!r}, got\n{printed}"
             ran.append(command)
     return ran
