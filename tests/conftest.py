@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+
 import pytest
 import torch
 
@@ -16,3 +18,12 @@ def exact_arithmetic(request):
         torch.backends.cudnn.allow_tf32 = False
     yield
     torch.backends.cudnn.allow_tf32 = allowed
+
+
+def pytest_configure():
+    """Let Ctrl-C through to the processes of tests, where pytest itself runs in the background.
+
+    A shell has what it runs in the background ignore it, and children inherit that.
+    """
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-import time
 
 from tamiyo.telemetry import JsonlSink
 from tests.support.commands import call
@@ -39,10 +38,10 @@ def test_somebody_who_has_seen_enough_ends_it_without_a_fault(tmp_path):
     write(tmp_path, build_half_a_run())
     words = [sys.executable, "-m", "tamiyo", "watch", tmp_path]
     with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline().startswith(b"running; 30 of 60 epochs")
-        time.sleep(0.2)
-        process.send_signal(signal.SIGINT)
-        assert process.wait(10) == 0
-        assert process.stderr is not None
-        assert process.stderr.read() == b""
+        try:
+            assert process.stdout.readline().startswith(b"running; 30 of 60 epochs")
+            process.send_signal(signal.SIGINT)
+            _, err = process.communicate(timeout=60)
+        finally:
+            process.kill()
+    assert (process.returncode, err) == (0, b"")
