@@ -86,14 +86,14 @@ def test_a_front_door_assigns_only_its_public_names(messages):
     assert line.endswith(":4: assigns VERSION; a front door assigns only __all__")
 
 
-def test_the_package_holds_at_most_25000_lines_of_code(messages):
-    rooms = {f"src/tamiyo/r{i // 10}/m{i}.py": "x = 1\n" * 250 for i in range(100)}
+def test_the_package_holds_at_most_35000_lines_of_code(messages):
+    rooms = {f"src/tamiyo/r{i // 10}/m{i}.py": "x = 1\n" * 350 for i in range(100)}
     assert messages(rooms) == []
     assert (
         messages({"src/tamiyo/prose.py": '"""Two lines\nof words."""\n\n# and a comment\n'}) == []
     )
     (line,) = messages({"src/tamiyo/last.py": "x = 1\n"})
-    assert line == "src/tamiyo:1: package has 25001 lines of code, at most 25000"
+    assert line == "src/tamiyo:1: package has 35001 lines of code, at most 35000"
 
 
 @pytest.mark.parametrize(

@@ -38,8 +38,9 @@ def describe_happening(event: Event, symbols: Symbols) -> str:
         symbols: Signs the console can show.
 
     >>> from tamiyo.contracts import GovernorRolledBack
-    >>> from tamiyo.ui.terminal.symbols import Symbols
-    >>> signs = Symbols(up="+", down="-", level=" ", plus_minus="+-", arrow=">")
+    >>> from rich.console import Console
+    >>> from tamiyo.ui.terminal.symbols import choose_symbols
+    >>> signs = choose_symbols(Console())
     >>> back = GovernorRolledBack(environment=0, epoch=9, reason="loss rose", restored_epoch=7)
     >>> describe_happening(back, signs)
     'training diverged (loss rose): back to the state after epoch 7'
