@@ -228,7 +228,7 @@ def start_long(folder):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_stops_within_a_rollout_that_is_finished_after_resume(capsys, tmp_path, number):
+def test_a_signal_stops_within_a_rollout_that_is_finished_after_resume(tmp_path, number):
     process = start_long(tmp_path / "parts")
     process.send_signal(number)
     out, err = process.communicate(timeout=120)
@@ -238,8 +238,9 @@ def test_a_signal_stops_within_a_rollout_that_is_finished_after_resume(capsys, t
     file = "checkpoint.safetensors"
     rows = Checkpoint.load(tmp_path / "parts" / file).groups["rollout"]["valid"]
     assert 0 < len(rows) < 800
-    assert call(capsys, "train", "--resume", tmp_path / "parts", "--json")[0] == 0
-    assert call(capsys, *LONG, "--out", tmp_path / "whole")[0] == 0
+    # Processes of their own: where the math library was used before, it is too late for equal bits.
+    for words in (["train", "--resume", tmp_path / "parts"], [*LONG, "--out", tmp_path / "whole"]):
+        subprocess.run([*TAMIYO, *words], check=True, stdout=subprocess.DEVNULL, timeout=300)
     resumed, whole = ((tmp_path / name / file).read_bytes() for name in ("parts", "whole"))
     assert resumed == whole
 
