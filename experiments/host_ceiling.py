@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+from support.ceiling import gather_gains, measure_ceiling
 from support.host_episodes import TASK, follow, play_on
 
 from tamiyo.contracts import Blueprint, Style
@@ -26,7 +27,6 @@ from tamiyo.tasks import get_task
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from numpy.typing import NDArray
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "docs" / "results" / "host_ceiling.json"
@@ -117,10 +117,8 @@ def _print_table(source: str, results: Mapping[str, Mapping[str, list[float]]]) 
     kinds = [kind for kind in getattr(distribution, source) if kind in results]
     if not kinds:
         return
-    # [kinds, plans, seeds], gains over waiting on the same seed
-    scores = np.array([[results[kind][plan] for plan in PLANS] for kind in kinds])
-    gains = scores - scores[:, :1]
-    names = list(PLANS)
+    gains = gather_gains(results, kinds)
+    names = list(results[kinds[0]])
     print(f"\n{source}: {len(SEEDS)} seeds, points beyond waiting\n")
     print(f"| schedule | {' | '.join(kinds)} | mean |")
     print("|---" * (len(kinds) + 2) + "|")
@@ -128,26 +126,11 @@ def _print_table(source: str, results: Mapping[str, Mapping[str, list[float]]]) 
     for place in np.argsort(-means.mean(0)):
         cells = " | ".join(f"{value:+.1f}" for value in means[:, place])
         print(f"| {names[place]} | {cells} | {means[:, place].mean():+.2f} |")
-    own, common = _split_halves(gains)
+    own, common = measure_ceiling(gains)
     print(
-        f"\nbest per kind {own.mean():+.2f}, best for all {common.mean():+.2f}: adapting can win "
-        f"{(own - common).mean():.2f} points (split halves)"
+        f"\nbest per kind {own:+.2f}, best for all {common:+.2f}: adapting can win "
+        f"{own - common:.2f} points (split halves)"
     )
-
-
-def _split_halves(gains: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Choose on the even seeds and score on the odd ones, and the other way round.
-
-    Returns:
-        Gains of the best schedule of each kind, and of the best one for all, ``[2, kinds]``.
-    """
-    own, common = [], []
-    for chosen, scored in ((0, 1), (1, 0)):
-        picked, judged = gains[:, :, chosen::2].mean(2), gains[:, :, scored::2].mean(2)
-        every = np.arange(len(gains))
-        own.append(judged[every, picked.argmax(1)])
-        common.append(judged[:, picked.mean(0).argmax()])
-    return np.array(own), np.array(common)
 
 
 if __name__ == "__main__":

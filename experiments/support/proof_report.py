@@ -10,9 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from matplotlib.figure import Figure
 from rich.console import Console
+from support.ceiling import gather_gains, measure_ceiling
+from support.host_episodes import TASK
 
 from tamiyo.contracts import GAIN_METRIC, ComparisonRow
 from tamiyo.recipes import compute_paired_interval
+from tamiyo.tasks import HostSource, get_task
 from tamiyo.telemetry import read_events
 from tamiyo.ui import LearningCurve, draw_learning_picture, render_compare_table
 
@@ -105,6 +108,7 @@ def print_tables(results: Path, median_name: str) -> None:
         print_behavior(json.loads((results / "behavior.json").read_text()))
     for path in sorted(results.glob("compare-*.json")):
         _print_comparison(json.loads(path.read_text()), path.stem, median_name, console)
+        _print_ceiling(path.stem.removeprefix("compare-"), results.parent, console)
 
 
 def _write_seconds(seconds: float | None) -> str:
@@ -128,6 +132,23 @@ def _print_comparison(
             f"mean {mean:+.2f}",
             highlight=False,
         )
+
+
+def _print_ceiling(source: str, folder: Path, console: Console) -> None:
+    """Say how much adapting to the host can win in a table; nothing where all hosts are alike."""
+    path = folder / "host_ceiling.json"
+    if source == HostSource.FIXED or not path.exists():
+        return
+    distribution = get_task(TASK).distribution
+    assert distribution is not None, "digits-cnn has one"
+    held_out, varied = distribution.held_out, distribution.varied
+    kinds = list(held_out if source == HostSource.HELD_OUT else varied)
+    own, common = measure_ceiling(gather_gains(json.loads(path.read_text()), kinds))
+    console.print(
+        f"adapting can win {own - common:.1f} points on such hosts: the best schedule of each kind "
+        f"gains {own:+.1f} over waiting, the best for all kinds {common:+.1f}",
+        highlight=False,
+    )
 
 
 def print_behavior(found: Mapping[str, Any]) -> None:
