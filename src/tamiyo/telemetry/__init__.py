@@ -12,6 +12,7 @@ from tamiyo.telemetry.explaining.explanation import (
 )
 from tamiyo.telemetry.exporting import EXPORTS, ClosableSink, Exports, QueuedSink
 from tamiyo.telemetry.following import DamagedLine, EventFollower
+from tamiyo.telemetry.lines import parse_line
 from tamiyo.telemetry.live import (
     LiveAlarm,
     LiveCurve,
@@ -110,6 +111,7 @@ __all__ = [
     "explain_decision",
     "find_course",
     "find_host_events",
+    "parse_line",
     "read_events",
     "summarize_run",
     "summarize_training",

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from tamiyo.contracts import EVENT_SCHEMA, ArtifactError
+from tamiyo.telemetry.lines import check_schema, parse_line, read_head, shorten_line
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -16,12 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["DamagedLine", "EventFollower"]
 
 _PORTION_BYTES: Final = 1 << 20
-_SHOWN_CHARACTERS: Final = 80
 _KEPT_DAMAGES: Final = 100
-_BEGINNING: Final = re.compile(
-    rb'\{"schema":%d,"time":"[^"\\]*","event":"(\w+)"[,}]' % EVENT_SCHEMA
-)
-_UNREADABLE: Final = (ValueError, RecursionError)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,7 +93,7 @@ class EventFollower:
         for line in lines:
             self._number += 1
             if not (self._has_told_tail and not line) and not self._is_unwanted(line):
-                events += self._take(line, _parse(line))
+                events += self._take(line, parse_line(line))
             self._has_told_tail = False
         events += self._take_tail()
         return events
@@ -133,7 +127,7 @@ class EventFollower:
 
     def _take_tail(self) -> list[dict[str, Any]]:
         """Take what follows the last line break, if it is a whole event: no part of one is."""
-        found = _parse(self._tail) if self._tail else None
+        found = parse_line(self._tail) if self._tail else None
         if found is None:
             self.is_torn = bool(self._tail) and not self.has_more
             return []
@@ -149,8 +143,8 @@ class EventFollower:
         """Say whether the beginning of a line, as our writer writes it, names another event."""
         if self._kinds is None or not line.endswith(b"}"):
             return False
-        begin = _BEGINNING.match(line)
-        return begin is not None and begin[1].decode() not in self._kinds
+        head = read_head(line)
+        return head is not None and head.schema == EVENT_SCHEMA and head.name not in self._kinds
 
     def _take(self, line: bytes, event: dict[str, Any] | None) -> list[dict[str, Any]]:
         """Give what a line holds as an event, or count it as damaged.
@@ -158,26 +152,11 @@ class EventFollower:
         Raises:
             ArtifactError: If it is an event of another schema.
         """
-        if event and event.get("schema") != EVENT_SCHEMA:
-            message = (
-                f"{self.path} line {self._number}: schema must be {EVENT_SCHEMA}, "
-                f"got {event.get('schema')!r}"
-            )
-            raise ArtifactError(message)
+        if event:
+            check_schema(self.path, self._number, event.get("schema"))
         if event and isinstance(event.get("event"), str):
             return [event] if self._kinds is None or event["event"] in self._kinds else []
         self.damaged_count += 1
         if len(self.damaged_lines) < _KEPT_DAMAGES:
-            shown = line[: 4 * _SHOWN_CHARACTERS].decode("utf-8", errors="replace")
-            damaged = DamagedLine(number=self._number, text=shown[:_SHOWN_CHARACTERS])
-            self.damaged_lines += (damaged,)
+            self.damaged_lines += (DamagedLine(number=self._number, text=shorten_line(line)),)
         return []
-
-
-def _parse(line: bytes) -> dict[str, Any] | None:
-    """Return a line's JSON object; ``None`` if it is none, as every proper prefix of one."""
-    try:
-        found = json.loads(line)
-    except _UNREADABLE:
-        return None
-    return found if isinstance(found, dict) else None

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tamiyo.contracts import ArtifactError
-from tamiyo.telemetry.following import DamagedLine, EventFollower
+from tamiyo.telemetry.following import DamagedLine
+from tamiyo.telemetry.scanning import EventScan
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -47,20 +47,10 @@ def read_events(path: Path) -> EventLog:
         ArtifactError: If the file is missing, holds an event of another schema, or nothing but
             lines that are none.
     """
-    follower = EventFollower(path)
-    events = follower.poll()
-    while follower.has_more:
-        events += follower.poll()
-    if follower.damaged_lines and not events:
-        first = follower.damaged_lines[0]
-        message = f"event log must hold events, got {first.text!r} as line {first.number}: {path}"
-        raise ArtifactError(message)
-    if not path.exists():
-        message = f"event log must be a readable file, got {path}: No such file or directory"
-        raise ArtifactError(message)
+    scan = EventScan(path)
     return EventLog(
-        events=events,
-        is_torn=follower.is_torn,
-        damaged_lines=follower.damaged_lines,
-        damaged_count=follower.damaged_count,
+        events=list(scan),
+        is_torn=scan.is_torn,
+        damaged_lines=scan.damaged_lines,
+        damaged_count=scan.damaged_count,
     )

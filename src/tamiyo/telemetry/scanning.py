@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from typing import TYPE_CHECKING, Any
 
 from tamiyo.contracts import ArtifactError
-from tamiyo.telemetry.following import EventFollower
+from tamiyo.telemetry.following import DamagedLine, EventFollower
+from tamiyo.telemetry.lines import refuse_foreign
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -25,6 +28,7 @@ class EventScan:
         is_torn: After it was gone through, whether the log ends in the middle of an event.
         damaged_count: After it was gone through, lines before the last that are no event; they are
             left out.
+        damaged_lines: The first hundred of them.
     """
 
     def __init__(self, path: Path, *, kinds: Collection[str] | None = None) -> None:
@@ -32,6 +36,7 @@ class EventScan:
         self._kinds = kinds
         self.is_torn = False
         self.damaged_count = 0
+        self.damaged_lines: tuple[DamagedLine, ...] = ()
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         """Yield each whole event.
@@ -41,7 +46,8 @@ class EventScan:
                 but lines that are none.
         """
         if not self._path.exists():
-            message = f"event log must be a readable file, got {self._path}: there is none"
+            reason = os.strerror(errno.ENOENT)
+            message = f"event log must be a readable file, got {self._path}: {reason}"
             raise ArtifactError(message)
         follower = EventFollower(self._path, kinds=self._kinds)
         has_events = False
@@ -53,13 +59,10 @@ class EventScan:
                 break
         self.is_torn = follower.is_torn
         self.damaged_count = follower.damaged_count
-        if follower.damaged_lines and not has_events and self._kinds is None:
-            first = follower.damaged_lines[0]
-            message = (
-                f"event log must hold events, got {first.text!r} as line {first.number}: "
-                f"{self._path}"
-            )
-            raise ArtifactError(message)
+        self.damaged_lines = follower.damaged_lines
+        if self.damaged_lines and not has_events and self._kinds is None:
+            first = self.damaged_lines[0]
+            refuse_foreign(self._path, first.number, first.text)
 
     def describe_gaps(self) -> str:
         """Say in one sentence what was left out; empty if nothing was."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import json
 import os
 from typing import TYPE_CHECKING, Final
 
@@ -17,7 +16,7 @@ from tamiyo.contracts import (
     TrainingStarted,
 )
 from tamiyo.model import write_atomically
-from tamiyo.telemetry import JsonlSink
+from tamiyo.telemetry import JsonlSink, parse_line
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -164,12 +163,8 @@ def cut_log(path: Path, repeatable: int) -> None:
 
 def _read_name(line: bytes) -> str | None:
     """Return the name of an event; ``None`` if a line is none, or one without its line break."""
-    try:
-        event = json.loads(line)
-    except (ValueError, RecursionError):
-        return None
-    is_event = line.endswith(b"\n") and isinstance(event, dict)
-    if not is_event or event.get("schema") != EVENT_SCHEMA:
+    event = parse_line(line) if line.endswith(b"\n") else None
+    if event is None or event.get("schema") != EVENT_SCHEMA:
         return None
     name = event.get("event")
     return name if isinstance(name, str) else None

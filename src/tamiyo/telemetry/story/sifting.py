@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-import json
-import re
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from tamiyo.contracts import EVENT_SCHEMA, ArtifactError
+from tamiyo.contracts import ArtifactError
+from tamiyo.telemetry.lines import (
+    check_schema,
+    parse_line,
+    read_head,
+    refuse_foreign,
+    shorten_line,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -14,13 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["LogSieve", "RawEvent"]
 
-_HEAD: Final = re.compile(
-    rb'\{"schema": ?(\d+), ?"time": ?"([0-9T:.+Z-]*)", ?"event": ?"([A-Za-z]+)"'
-    rb'(?:, ?"environment": ?(\d+))?'
-)
 _BEGINNING: Final = b'{"schema":'
-_SHOWN_CHARACTERS: Final = 80
-_UNREADABLE: Final = (ValueError, RecursionError)
 
 
 class RawEvent(NamedTuple):
@@ -70,25 +69,24 @@ class LogSieve:
             ArtifactError: If the log cannot be read, holds an event of another schema, or nothing
                 but lines that are none.
         """
-        first_damage = b""
+        first_damage: tuple[int, bytes] | None = None
         for number, line in enumerate(self._read_lines(), start=1):
             event = self._look(number, line)
             if event is not None:
                 self.is_empty = False
                 yield event
             elif line.endswith(b"\n"):
-                first_damage = first_damage or line
+                first_damage = first_damage or (number, line)
                 self.damaged_numbers.append(number)
             else:
                 self.is_torn = True
-        if first_damage and self.is_empty:
-            shown = first_damage[:_SHOWN_CHARACTERS].decode("utf-8", errors="replace")
-            message = f"event log must hold events, got {shown!r}: {self._path}"
-            raise ArtifactError(message)
+        if first_damage is not None and self.is_empty:
+            number, line = first_damage
+            refuse_foreign(self._path, number, shorten_line(line))
 
     def read(self, event: RawEvent) -> dict[str, Any] | None:
         """Read an event in full; ``None`` if it is none, which is counted."""
-        content = _decode(event.line)
+        content = parse_line(event.line)
         if content is None:
             self.damaged_numbers.append(event.number)
         return content
@@ -102,21 +100,20 @@ class LogSieve:
             raise ArtifactError(message) from error
 
     def _look(self, number: int, line: bytes) -> RawEvent | None:
-        head = _HEAD.match(line)
+        head = read_head(line)
         if head is None or not line.endswith(b"}\n"):
             return self._look_closely(number, line)
         if line.find(_BEGINNING, 1) > 0 or b"\0" in line:
             return self._look_closely(number, line)
-        self._check_schema(number, int(head[1]))
-        environment = None if head[4] is None else int(head[4])
-        return RawEvent(number, head[3].decode(), environment, head[2].decode(), line)
+        check_schema(self._path, number, head.schema)
+        return RawEvent(number, head.name, head.environment, head.time, line)
 
     def _look_closely(self, number: int, line: bytes) -> RawEvent | None:
         """Read a line that another writer wrote, or a damaged one."""
-        content = _decode(line)
+        content = parse_line(line)
         if content is None:
             return None
-        self._check_schema(number, content.get("schema"))
+        check_schema(self._path, number, content.get("schema"))
         name = content.get("event")
         if not isinstance(name, str):
             return None
@@ -128,16 +125,3 @@ class LogSieve:
             time if isinstance(time, str) else None,
             line,
         )
-
-    def _check_schema(self, number: int, schema: object) -> None:
-        if schema != EVENT_SCHEMA:
-            message = f"{self._path} line {number}: schema must be {EVENT_SCHEMA}, got {schema!r}"
-            raise ArtifactError(message)
-
-
-def _decode(line: bytes) -> dict[str, Any] | None:
-    try:
-        content = json.loads(line)
-    except _UNREADABLE:
-        return None
-    return content if isinstance(content, dict) else None

@@ -39,7 +39,7 @@ def test_events_are_found_whatever_order_and_spaces_another_writer_chose(tmp_pat
 
 def test_events_as_they_are_written_are_not_decoded(tmp_path, monkeypatch):
     log = write_log(tmp_path / "events.jsonl", build_whole_training())
-    monkeypatch.setattr("tamiyo.telemetry.story.sifting.json.loads", None)
+    monkeypatch.setattr("tamiyo.telemetry.lines.json.loads", None)
     assert len(sift(log)[1]) == len(build_whole_training())
 
 
