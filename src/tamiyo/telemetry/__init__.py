@@ -25,6 +25,7 @@ from tamiyo.telemetry.live import (
     LiveSlot,
     LiveState,
 )
+from tamiyo.telemetry.numbers import replace_non_finite
 from tamiyo.telemetry.reading import EventLog, read_events
 from tamiyo.telemetry.records import (
     DecisionRow,
@@ -113,6 +114,7 @@ __all__ = [
     "find_host_events",
     "parse_line",
     "read_events",
+    "replace_non_finite",
     "summarize_run",
     "summarize_training",
     "tell_run",

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Self
 
 from tamiyo.contracts import EVENT_SCHEMA, ArtifactError, Event, EventSink, encode_event
+from tamiyo.telemetry.numbers import name_non_finite, replace_non_finite
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -100,7 +100,7 @@ class JsonlSink:
         try:
             text = _write_json(line)
         except ValueError:  # a number that JSON cannot hold, which is rare
-            text = _write_json(_make_finite(line))
+            text = _write_json(replace_non_finite(line, name_non_finite))
         self._append(text.encode() + b"\n")
 
     def sync(self) -> None:
@@ -139,16 +139,6 @@ def _write_json(value: object) -> str:
 
 def _now() -> datetime:
     return datetime.now(UTC)
-
-
-def _make_finite(value: object) -> object:
-    if isinstance(value, dict):
-        return {key: _make_finite(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_make_finite(item) for item in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
-    return value
 
 
 def _mend_tail(path: Path) -> None:

@@ -16,6 +16,7 @@ from tamiyo.contracts import (
     SeedStage,
     Style,
 )
+from tamiyo.telemetry.numbers import read_number
 from tamiyo.telemetry.records import (
     DecisionRow,
     EpochPoint,
@@ -240,7 +241,7 @@ class _RunFold:
     def _take_twin(self, event: _Json) -> None:
         self._twin = TwinOutcome(
             control_accuracies=tuple(float(value) for value in event["control_accuracies"]),
-            test_accuracy=_read_optional(event["test_accuracy"]),
+            test_accuracy=read_number(event["test_accuracy"]),
             parameters=event["parameters"],
             multiply_adds=event["multiply_adds"],
         )
@@ -304,7 +305,7 @@ def _read_point(measured: _Json, host: _Json) -> EpochPoint:
         control_accuracy=float(measured["control_accuracy"]),
         committed_accuracy=float(measured["committed_accuracy"]),
         control_loss=float(measured["control_loss"]),
-        train_loss=_read_optional(measured["train_loss"]),
+        train_loss=read_number(measured["train_loss"]),
         parameters=host["parameters"],
         multiply_adds=measured["multiply_adds"],
     )
@@ -315,14 +316,10 @@ def _read_difference(value: _Json | None) -> PairedDifference | None:
         return None
     return PairedDifference(
         points=float(value["points"]),
-        points_error=_read_optional(value["points_error"]),
+        points_error=read_number(value["points_error"]),
         loss=float(value["loss"]),
-        loss_error=_read_optional(value["loss_error"]),
+        loss_error=read_number(value["loss_error"]),
     )
-
-
-def _read_optional(value: float | str | None) -> float | None:
-    return None if value is None else float(value)
 
 
 def _read_outcome(event: _Json) -> RunOutcome:
@@ -330,8 +327,8 @@ def _read_outcome(event: _Json) -> RunOutcome:
         epochs=event["epochs"],
         interrupted=event["interrupted"],
         control_accuracy=float(event["control_accuracy"]),
-        test_accuracy=_read_optional(event["test_accuracy"]),
-        score=_read_optional(event["score"]),
+        test_accuracy=read_number(event["test_accuracy"]),
+        score=read_number(event["score"]),
         parameters=event["parameters"],
         multiply_adds=event["multiply_adds"],
     )

@@ -9,6 +9,7 @@ from tamiyo.contracts import GAIN_METRIC, AlarmKind, ArtifactError
 from tamiyo.telemetry.live.course import Course
 from tamiyo.telemetry.live.host import HostFold
 from tamiyo.telemetry.live.state import LiveAlarm, LiveLearning, LiveRates, LiveState
+from tamiyo.telemetry.numbers import read_number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -198,7 +199,7 @@ class _Training:
             curves=tuple(course.freeze() for course in self._courses.values()),
             entropies={}
             if report is None
-            else {name: head["entropy"] for name, head in report["heads"].items()},
+            else {name: read_number(head["entropy"]) for name, head in report["heads"].items()},
             entropy_curves={name: course.freeze() for name, course in self._entropies.items()},
             losses={} if report is None else _list_losses(report),
             checkpoint_steps=self._checkpoint_steps,
@@ -229,12 +230,12 @@ class _Training:
 def _list_losses(report: Mapping[str, Any]) -> dict[str, float | None]:
     policy, value = report["policy"], report["value"]
     return {
-        "policy loss": policy["loss"],
-        "value loss": value["loss"],
-        "entropy bonus": policy["entropy_bonus"],
-        "divergence": policy["kl"],
-        "clipped": policy["clip_fraction"],
-        "explained variance": value["explained_variance"],
-        "gradient norm": policy["gradient_norm"],
-        "learning rate": policy["learning_rate"],
+        "policy loss": read_number(policy["loss"]),
+        "value loss": read_number(value["loss"]),
+        "entropy bonus": read_number(policy["entropy_bonus"]),
+        "divergence": read_number(policy["kl"]),
+        "clipped": read_number(policy["clip_fraction"]),
+        "explained variance": read_number(value["explained_variance"]),
+        "gradient norm": read_number(policy["gradient_norm"]),
+        "learning rate": read_number(policy["learning_rate"]),
     }

@@ -9,6 +9,7 @@ from typing import Any, Final
 from tamiyo.contracts import LifecycleOp, MetricScale
 from tamiyo.telemetry.live.course import Course
 from tamiyo.telemetry.live.state import LiveDecision, LiveEnvironment, LiveEpisodeEnd, LiveSlot
+from tamiyo.telemetry.numbers import read_number
 
 __all__ = ["HostFold"]
 
@@ -102,7 +103,7 @@ class HostFold:
                 blueprint=command["blueprint"],
                 reason=command["reason"],
                 refusal=event["refusal"],
-                probability=chances.get(command["op"]),
+                probability=read_number(chances.get(command["op"])),
             )
         )
 
@@ -110,8 +111,8 @@ class HostFold:
         self.is_over = True
         self.end = LiveEpisodeEnd(
             episode=self._episode,
-            score=_read(event["score"]),
-            host_score=_read(event.get("host_score")),
+            score=read_number(event["score"]),
+            host_score=read_number(event.get("host_score")),
             parameters=event["parameters"],
             diverged=diverged,
         )
@@ -120,7 +121,7 @@ class HostFold:
         """Take what the host alone became: its score is its accuracy, as it pays no rent."""
         if self.end is not None:
             self.end = LiveEpisodeEnd(
-                **{**vars(self.end), "host_score": _read(event["test_accuracy"])}
+                **{**vars(self.end), "host_score": read_number(event["test_accuracy"])}
             )
 
 
@@ -138,10 +139,8 @@ def _read_slot(slot: _Json) -> LiveSlot:
         alpha_target=float(seed["alpha"]["target"]),
         age_epochs=seed["age_epochs"],
         parameters=seed["parameters"],
-        contribution=None if contribution is None else _read(contribution["points"]),
-        contribution_error=None if contribution is None else _read(contribution["points_error"]),
+        contribution=None if contribution is None else read_number(contribution["points"]),
+        contribution_error=None
+        if contribution is None
+        else read_number(contribution["points_error"]),
     )
-
-
-def _read(value: float | str | None) -> float | None:
-    return None if value is None else float(value)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any, Final, TypeAlias
 
 from tamiyo.contracts import MetricScale
+from tamiyo.telemetry.numbers import read_number
 from tamiyo.telemetry.story.records import (
     HostPoint,
     HostStory,
@@ -134,7 +135,7 @@ class HostTale:
 
     def _compare(self, event: _Json) -> None:
         self._twin = tuple(float(value) for value in event["control_accuracies"])
-        self._host_score = _read(event["test_accuracy"])
+        self._host_score = read_number(event["test_accuracy"])
 
     def _mark(self, epoch: int, kind: str, reason: str) -> None:
         mark = StoryMark(epoch=epoch, kind=kind, slot_id=None, seed_id=None, reason=reason)
@@ -155,18 +156,18 @@ class HostTale:
         worth = event.get("contributions", {})
         self._end = StoryEnd(
             epochs=event.get("epochs"),
-            control_accuracy=_read(event.get("control_accuracy")),
-            test_accuracy=_read(event.get("test_accuracy")),
-            score=_read(event["score"]),
+            control_accuracy=read_number(event.get("control_accuracy")),
+            test_accuracy=read_number(event.get("test_accuracy")),
+            score=read_number(event["score"]),
             parameters=event["parameters"],
             multiply_adds=event.get("multiply_adds"),
             is_interrupted=event.get("interrupted", False),
             diverged=event.get("diverged", False),
-            episode_return=_read(event.get("episode_return")),
+            episode_return=read_number(event.get("episode_return")),
             contributions={seed_id: float(one["points"]) for seed_id, one in worth.items()},
         )
         if "host_score" in event:
-            self._host_score = _read(event["host_score"])
+            self._host_score = read_number(event["host_score"])
 
 
 def _read_point(measured: _Json, host: _Json) -> HostPoint:
@@ -191,8 +192,8 @@ def _read_span(slot: _Json, epoch: int) -> StageSpan:
         first_epoch=epoch,
         last_epoch=epoch,
         alphas=(float(seed["alpha"]["alpha"]) if seed else None,),
-        contributions=(_read(contribution.get("points")),),
-        error=_read(contribution.get("points_error")),
+        contributions=(read_number(contribution.get("points")),),
+        error=read_number(contribution.get("points_error")),
     )
 
 
@@ -213,10 +214,6 @@ def _read_decision(event: _Json) -> StoryDecision:
         reason=command["reason"],
         refusal=event["refusal"],
         legal_ops=tuple(evidence.get("legal_ops", ())),
-        probability=_read(chances.get(command["op"])),
-        value=_read(evidence.get("value")),
+        probability=read_number(chances.get(command["op"])),
+        value=read_number(evidence.get("value")),
     )
-
-
-def _read(value: float | str | None) -> float | None:
-    return None if value is None else float(value)

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 from tamiyo.contracts import AlarmKind, ArtifactError
+from tamiyo.telemetry.numbers import read_number
 from tamiyo.telemetry.story.host import HostTale
 from tamiyo.telemetry.story.learning import LearningTale
 from tamiyo.telemetry.story.records import EpisodeRow, RunStory, StoryAlarm
@@ -249,11 +250,10 @@ def _complete(event: RawEvent) -> Iterator[None]:
 
 
 def _read_episode(content: Mapping[str, Any]) -> EpisodeRow:
-    host_score = content["host_score"]
     return EpisodeRow(
         environment=content["environment"],
         episode=content["episode"],
         score=float(content["score"]),
-        host_score=None if host_score is None else float(host_score),
+        host_score=read_number(content["host_score"]),
         growth=content["parameters"] / content["host_parameters"],
     )

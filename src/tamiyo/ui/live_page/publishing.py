@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import math
 import time
 from typing import TYPE_CHECKING, Final
 
 from tamiyo.contracts import SeedStage, encode_record
-from tamiyo.telemetry import EventFollower, LiveFold
+from tamiyo.telemetry import EventFollower, LiveFold, replace_non_finite
 from tamiyo.ui.report.palette import STAGES
 
 if TYPE_CHECKING:
@@ -94,7 +93,7 @@ class LogPublisher:
             "stages": {stage.name: _describe(stage) for stage in STAGES},
             "state": encode_record(self._fold.freeze()),
         }
-        return json.dumps(_make_finite(content), allow_nan=False)
+        return json.dumps(replace_non_finite(content, lambda _: None), allow_nan=False)
 
 
 def _name(log: Path) -> str:
@@ -105,11 +104,3 @@ def _name(log: Path) -> str:
 def _describe(stage: SeedStage) -> dict[str, str]:
     label, color = STAGES[stage]
     return {"label": label, "color": color}
-
-
-def _make_finite(value: object) -> object:
-    if isinstance(value, dict):
-        return {key: _make_finite(one) for key, one in value.items()}
-    if isinstance(value, list):
-        return [_make_finite(one) for one in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
