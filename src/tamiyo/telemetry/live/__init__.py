@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tamiyo.telemetry.live.fold import LiveFold
+from tamiyo.telemetry.live.following import LiveFollower
 from tamiyo.telemetry.live.state import (
     LiveAlarm,
     LiveCurve,
@@ -22,6 +23,7 @@ __all__ = [
     "LiveEnvironment",
     "LiveEpisodeEnd",
     "LiveFold",
+    "LiveFollower",
     "LiveLearning",
     "LiveRates",
     "LiveSlot",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from rich.live import Live
 
-from tamiyo.telemetry import EventFollower, LiveFold
+from tamiyo.telemetry import LiveFollower
 from tamiyo.ui.dashboard.keys import KeyReader
 from tamiyo.ui.dashboard.page import build_page, describe_state
 from tamiyo.ui.dashboard.view import View
@@ -37,9 +37,7 @@ class RunWatcher:
     """
 
     def __init__(self, log: Path, console: Console) -> None:
-        self._follower = EventFollower(log)
-        self._fold = LiveFold()
-        self._restarts = 0
+        self._run = LiveFollower(log)
         self._console = console
 
     def show(self, *, until_end: bool) -> None:
@@ -67,7 +65,7 @@ class RunWatcher:
                 live.update(build_page(shown, view), refresh=True)
                 if until_end and _is_over(state):
                     break
-                for key in keys.wait(0.0 if self._follower.has_more else _PICTURE_SECONDS):
+                for key in keys.wait(0.0 if self._run.log.has_more else _PICTURE_SECONDS):
                     view = view.press(key, len(state.environments))
         self._console.print(describe_state(shown), soft_wrap=True, markup=False, highlight=False)
 
@@ -84,37 +82,32 @@ class RunWatcher:
         with KeyReader() as keys:
             while True:
                 state = self._catch_up()
-                over = until_end and _is_over(state) and not self._follower.has_more
+                over = until_end and _is_over(state) and not self._run.log.has_more
                 line = "; ".join([describe_state(state), *self._list_notes(state)])
                 if line != last and (over or monotonic() >= due):
                     self._console.print(line, soft_wrap=True, markup=False, highlight=False)
                     last, due = line, monotonic() + _LINE_SECONDS
                 if over:
                     return
-                keys.wait(0.0 if self._follower.has_more else _POLL_SECONDS)
+                keys.wait(0.0 if self._run.log.has_more else _POLL_SECONDS)
 
     def _catch_up(self) -> LiveState:
         """Take in a portion of what is new."""
-        events = self._follower.poll()
-        if self._follower.restarts != self._restarts:
-            self._restarts = self._follower.restarts
-            self._fold = LiveFold()
-        for event in events:
-            self._fold.take(event)
-        return self._fold.freeze()
+        self._run.take()
+        return self._run.freeze()
 
     def _list_notes(self, state: LiveState) -> tuple[str, ...]:
         """Say what of the log is missing."""
         notes = []
-        follower = self._follower
-        if follower.has_more:
+        log = self._run.log
+        if log.has_more:
             notes.append(f"reading, {state.events} events so far")
-        if follower.damaged_count:
-            first = follower.damaged_lines[0]
+        if log.damaged_count:
+            first = log.damaged_lines[0]
             notes.append(
-                f"{follower.damaged_count} damaged lines left out, the first is line {first.number}"
+                f"{log.damaged_count} damaged lines left out, the first is line {first.number}"
             )
-        if follower.is_torn:
+        if log.is_torn:
             notes.append(
                 "the last line is not complete: it is being written, or its writer is gone"
             )

@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from tamiyo.contracts import SeedStage, encode_record
-from tamiyo.telemetry import EventFollower, LiveFold, replace_non_finite
+from tamiyo.telemetry import LiveFollower, replace_non_finite
 from tamiyo.ui.report.palette import STAGES
 
 if TYPE_CHECKING:
@@ -38,11 +38,9 @@ class LogPublisher:
     def __init__(
         self, log: Path, feed: StateFeed, *, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self._follower = EventFollower(log)
+        self._run = LiveFollower(log)
         self._feed = feed
         self._clock = clock
-        self._fold = LiveFold()
-        self._restarts = 0
         self._published: float | None = None
 
     def step(self) -> bool:
@@ -56,18 +54,13 @@ class LogPublisher:
         Raises:
             ArtifactError: If the log cannot be read, or holds what this version does not know.
         """
-        events = self._follower.poll()
-        if self._follower.restarts != self._restarts:
-            self._restarts = self._follower.restarts
-            self._fold = LiveFold()
-        for event in events:
-            self._fold.take(event)
+        self._run.take()
         now = self._clock()
         is_due = self._published is None or now - self._published >= _PAUSE_SECONDS
-        if is_due or not self._follower.has_more:
+        if is_due or not self._run.log.has_more:
             self._published = now
             self._feed.publish(self._write())
-        return self._follower.has_more
+        return self._run.log.has_more
 
     def follow(self) -> None:
         """Read on until the feed is closed.
@@ -80,18 +73,18 @@ class LogPublisher:
                 time.sleep(_PAUSE_SECONDS)
 
     def _write(self) -> str:
-        follower = self._follower
+        log = self._run.log
         content = {
-            "run": _name(follower.path),
+            "run": _name(log.path),
             "log": {
-                "is_there": follower.path.is_file(),
-                "is_read": not follower.has_more,
-                "is_torn": follower.is_torn,
-                "damaged_count": follower.damaged_count,
-                "damaged_lines": [one.number for one in follower.damaged_lines[:_SHOWN_DAMAGES]],
+                "is_there": log.path.is_file(),
+                "is_read": not log.has_more,
+                "is_torn": log.is_torn,
+                "damaged_count": log.damaged_count,
+                "damaged_lines": [one.number for one in log.damaged_lines[:_SHOWN_DAMAGES]],
             },
             "stages": {stage.name: _describe(stage) for stage in STAGES},
-            "state": encode_record(self._fold.freeze()),
+            "state": encode_record(self._run.freeze()),
         }
         return json.dumps(replace_non_finite(content, lambda _: None), allow_nan=False)
 
