@@ -51,7 +51,7 @@ class RunWatcher:
         """
         symbols = choose_symbols(self._console)
         view = View(width=1, height=1, symbols=symbols)
-        shown = self._catch_up()
+        shown = self._run.freeze()
         with (
             KeyReader() as keys,
             Live(console=self._console, screen=True, auto_refresh=False) as live,
@@ -63,7 +63,7 @@ class RunWatcher:
                 width, height = self._console.size
                 view = replace(view, width=width, height=height, notes=self._list_notes(state))
                 live.update(build_page(shown, view), refresh=True)
-                if until_end and _is_over(state):
+                if until_end and self._is_over(state):
                     break
                 for key in keys.wait(0.0 if self._run.log.has_more else _PICTURE_SECONDS):
                     view = view.press(key, len(state.environments))
@@ -82,7 +82,7 @@ class RunWatcher:
         with KeyReader() as keys:
             while True:
                 state = self._catch_up()
-                over = until_end and _is_over(state) and not self._run.log.has_more
+                over = until_end and self._is_over(state)
                 line = "; ".join([describe_state(state), *self._list_notes(state)])
                 if line != last and (over or monotonic() >= due):
                     self._console.print(line, soft_wrap=True, markup=False, highlight=False)
@@ -95,6 +95,10 @@ class RunWatcher:
         """Take in a portion of what is new."""
         self._run.take()
         return self._run.freeze()
+
+    def _is_over(self, state: LiveState) -> bool:
+        """Say whether the run has ended; a stop in the middle of its log is no end."""
+        return (state.is_finished or state.is_interrupted) and not self._run.log.has_more
 
     def _list_notes(self, state: LiveState) -> tuple[str, ...]:
         """Say what of the log is missing."""
@@ -112,7 +116,3 @@ class RunWatcher:
                 "the last line is not complete: it is being written, or its writer is gone"
             )
         return tuple(notes)
-
-
-def _is_over(state: LiveState) -> bool:
-    return state.is_finished or state.is_interrupted

@@ -8,14 +8,15 @@ import os
 import pty
 import sys
 import threading
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
 
-from tamiyo.contracts import EVENT_SCHEMA, ArtifactError, encode_event
+from tamiyo.contracts import EVENT_SCHEMA, ArtifactError, TrainingFinished, encode_event
 from tamiyo.ui.dashboard import RunWatcher
 from tests.support.events import build_run
-from tests.support.live import build_half_a_run
+from tests.support.live import build_half_a_run, build_training
 
 
 @pytest.fixture
@@ -107,3 +108,19 @@ def test_a_terminal_is_left_when_the_run_is_over_if_that_was_asked_for(log, monk
     console = Console(file=out, width=80, height=24, force_terminal=True)
     RunWatcher(log, console).show(until_end=True)
     assert "finished" in out.getvalue()
+
+
+def test_a_stop_where_a_portion_of_a_long_log_ends_is_not_the_end_of_it(log, monkeypatch):
+    start, update, *_ = build_training()
+    stop = TrainingFinished(updates=1, steps=1_600, interrupted=True)
+    write(log, [start, update])
+    filler = {"schema": EVENT_SCHEMA, "event": "SomethingNew", "text": ""}
+    with log.open("a", encoding="utf-8") as file:
+        for length in (1 << 20, (1 << 20) - 8 - len(json.dumps(filler))):
+            file.write(json.dumps({**filler, "text": "x" * length}) + "\n")
+    write(log, [stop, start, update, replace(stop, interrupted=False)])
+    monkeypatch.setattr(sys, "stdin", io.StringIO())
+    out = io.StringIO()
+    console = Console(file=out, width=80, height=24, force_terminal=True)
+    RunWatcher(log, console).show(until_end=True)
+    assert "finished; " in out.getvalue()
