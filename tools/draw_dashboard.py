@@ -11,7 +11,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from tamiyo.telemetry import EventFollower, LiveFold
+from tamiyo.telemetry import LOG_NAME, EventFollower, LiveFold
 from tamiyo.ui.dashboard import View, build_page
 from tamiyo.ui.terminal.symbols import choose_symbols
 
@@ -26,7 +26,7 @@ def main() -> None:
     parser.add_argument("--events", type=int, help="as if so many had been written")
     arguments = parser.parse_args()
     follower, fold, left = (
-        EventFollower(arguments.run / "events.jsonl"),
+        EventFollower(arguments.run / LOG_NAME),
         LiveFold(),
         arguments.events,
     )

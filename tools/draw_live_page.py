@@ -12,6 +12,7 @@ import tempfile
 from pathlib import Path
 from threading import Thread
 
+from tamiyo.telemetry import LOG_NAME
 from tamiyo.ui import LivePageServer, LogPublisher, StateFeed, build_token
 from tests.support.browser import Browser
 
@@ -28,7 +29,7 @@ def main() -> None:
     parser.add_argument("--dark", action="store_true")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        log = Path(folder) / arguments.run.name / "events.jsonl"
+        log = Path(folder) / arguments.run.name / LOG_NAME
         log.parent.mkdir()
         lines = (arguments.run / log.name).read_text(encoding="utf-8").splitlines(keepends=True)
         lines = lines[: arguments.events]

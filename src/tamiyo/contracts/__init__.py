@@ -122,6 +122,7 @@ from tamiyo.contracts.reports import (
 )
 from tamiyo.contracts.rewards import (
     GAIN_METRIC,
+    SCORE_METRIC,
     THRASHING_METRIC,
     EpisodeCounters,
     RewardParts,
@@ -145,6 +146,7 @@ __all__ = [
     "LIVE_STAGES",
     "NEXT_GATES",
     "SAME_ALPHA",
+    "SCORE_METRIC",
     "THRASHING_METRIC",
     "TRANSITIONS",
     "ActionSpec",

@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-__all__ = ["GAIN_METRIC", "THRASHING_METRIC", "EpisodeCounters", "RewardParts"]
+__all__ = ["GAIN_METRIC", "SCORE_METRIC", "THRASHING_METRIC", "EpisodeCounters", "RewardParts"]
 
 GAIN_METRIC: Final = "episode/gain_points"
 """Name of the mean score of episodes less that of the wait-only twin, points."""
+
+SCORE_METRIC: Final = "episode/score_points"
+"""Name of the mean score of episodes, points."""
 
 THRASHING_METRIC: Final = "episode/thrashing_fraction"
 """Name of the share of episodes in which seeds were planted and pruned again without any gain."""

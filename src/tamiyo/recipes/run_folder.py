@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tamiyo.contracts import ArtifactError
 from tamiyo.model import write_atomically
+from tamiyo.telemetry import LOG_NAME
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,7 +33,7 @@ class RunFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.events = path / "events.jsonl"
+        self.events = path / LOG_NAME
         self.export = path / "export"
         self.picture = path / "growth.png"
         self.checkpoint = path / "checkpoint.safetensors"

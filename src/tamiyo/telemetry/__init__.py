@@ -41,7 +41,7 @@ from tamiyo.telemetry.records import (
     TwinOutcome,
 )
 from tamiyo.telemetry.scanning import EventScan
-from tamiyo.telemetry.sinks import FanOutSink, JsonlSink, MemorySink
+from tamiyo.telemetry.sinks import LOG_NAME, FanOutSink, JsonlSink, MemorySink
 from tamiyo.telemetry.story import (
     EpisodeRow,
     HostPoint,
@@ -61,6 +61,7 @@ from tamiyo.telemetry.training import TrainingSummary, summarize_training
 
 __all__ = [
     "EXPORTS",
+    "LOG_NAME",
     "ClosableSink",
     "Course",
     "DamagedLine",

@@ -6,7 +6,7 @@ import json
 import os
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from tamiyo.contracts import EVENT_SCHEMA, ArtifactError, Event, EventSink, encode_event
 from tamiyo.telemetry.numbers import name_non_finite, replace_non_finite
@@ -15,7 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-__all__ = ["FanOutSink", "JsonlSink", "MemorySink"]
+__all__ = ["LOG_NAME", "FanOutSink", "JsonlSink", "MemorySink"]
+
+LOG_NAME: Final = "events.jsonl"
+"""What the log of a run is called in its folder."""
 
 
 class MemorySink:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from tamiyo.contracts import ArtifactError
+from tamiyo.telemetry import LOG_NAME
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 __all__ = ["find_log", "locate_log"]
-
-_NAME: Final = "events.jsonl"
 
 
 def locate_log(run: Path) -> Path:
@@ -20,7 +19,7 @@ def locate_log(run: Path) -> Path:
     Args:
         run: A run folder, or the log itself.
     """
-    return run if run.is_file() or run.suffix == ".jsonl" else run / _NAME
+    return run if run.is_file() or run.suffix == ".jsonl" else run / LOG_NAME
 
 
 def find_log(run: Path) -> Path:
@@ -35,7 +34,7 @@ def find_log(run: Path) -> Path:
     log = locate_log(run)
     if not log.is_file():
         message = (
-            f"RUN must be a run folder with {_NAME} in it, or such a file, got {run}: "
+            f"RUN must be a run folder with {LOG_NAME} in it, or such a file, got {run}: "
             "runs are what `tamiyo grow` and `tamiyo train` leave in their --out folder"
         )
         raise ArtifactError(message)

@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from tamiyo.contracts import GAIN_METRIC, THRASHING_METRIC, EpisodeCounters, RewardParts
+from tamiyo.contracts import (
+    GAIN_METRIC,
+    SCORE_METRIC,
+    THRASHING_METRIC,
+    EpisodeCounters,
+    RewardParts,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -23,7 +29,7 @@ __all__ = ["EpisodeMetrics"]
 _PARTS: Final = tuple(item.name for item in fields(RewardParts))
 _COUNTED: Final = tuple(item.name for item in fields(EpisodeCounters))
 _ENDS: Final = (
-    "episode/score_points",
+    SCORE_METRIC,
     "episode/parameters",
     "episode/diverged_fraction",
     THRASHING_METRIC,

@@ -15,7 +15,7 @@ from tamiyo.model import TamiyoModel
 from tamiyo.recipes.episode import build_task_episode
 from tamiyo.recipes.lockstep import Lockstep
 from tamiyo.recipes.replaying.recorded import RecordedController
-from tamiyo.telemetry import JsonlSink, MemorySink, read_events
+from tamiyo.telemetry import LOG_NAME, JsonlSink, MemorySink, read_events
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -141,7 +141,7 @@ def _describe_recipe(task: Task) -> dict[str, object]:
 def _log(events: Iterable[Event]) -> tuple[Mapping[str, Any], ...]:
     """Return events as a log gives them back."""
     with TemporaryDirectory() as place:
-        path = Path(place) / "events.jsonl"
+        path = Path(place) / LOG_NAME
         with JsonlSink(path) as sink:
             for event in events:
                 sink.emit(event)

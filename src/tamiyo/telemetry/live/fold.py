@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, deque
 from typing import TYPE_CHECKING, Any, Final
 
-from tamiyo.contracts import GAIN_METRIC, AlarmKind, ArtifactError
+from tamiyo.contracts import GAIN_METRIC, SCORE_METRIC, AlarmKind, ArtifactError
 from tamiyo.telemetry.live.course import Course
 from tamiyo.telemetry.live.host import HostFold
 from tamiyo.telemetry.live.state import LiveAlarm, LiveLearning, LiveRates, LiveState
@@ -18,7 +18,6 @@ __all__ = ["LiveFold"]
 
 _ALARMS: Final = 20
 _TIMED_ROUNDS: Final = 10
-_SCORE_METRIC: Final = "episode/score_points"
 
 
 class LiveFold:
@@ -214,7 +213,7 @@ class _Training:
             self._add("gain over waiting", "points", told[GAIN_METRIC])
         else:
             self._add("return per episode", "", rollout["episode_return"])
-        self._add("score", "points", told.get(_SCORE_METRIC))
+        self._add("score", "points", told.get(SCORE_METRIC))
         self._add("explained variance", "", report["value"]["explained_variance"])
         self._add("divergence of the policy", "", report["policy"]["kl"])
         for name, head in report["heads"].items():

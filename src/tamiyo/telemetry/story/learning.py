@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
-from tamiyo.contracts import GAIN_METRIC, THRASHING_METRIC
+from tamiyo.contracts import GAIN_METRIC, SCORE_METRIC, THRASHING_METRIC
 from tamiyo.telemetry.live.course import Course
 from tamiyo.telemetry.story.records import LearningStory
 
@@ -17,7 +17,7 @@ __all__ = ["LearningTale"]
 _REWARD: Final = "reward/"
 _OF_EPISODES: Final = {
     GAIN_METRIC: ("gain over the host alone", "points"),
-    "episode/score_points": ("score", "points"),
+    SCORE_METRIC: ("score", "points"),
     "episode/parameters": ("parameters of the grown network", ""),
     THRASHING_METRIC: ("share of episodes that planted and pruned for nothing", ""),
     "episode/seeds_created": ("seeds planted per episode", ""),

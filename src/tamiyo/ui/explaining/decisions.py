@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from rich import box
 from rich.console import Group
-from rich.table import Table
 from rich.text import Text
 
 from tamiyo.contracts import DecisionMade, Head, LifecycleOp, RunStarted
+from tamiyo.ui.terminal.frames import start_table
 
 if TYPE_CHECKING:
     from rich.console import ConsoleRenderable
@@ -62,11 +61,7 @@ def render_decisions(course: Course) -> ConsoleRenderable:
     """
     decisions = [event for event in course.events if isinstance(event, DecisionMade)]
     told = [event for event in decisions if event.command.op != LifecycleOp.WAIT]
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0), header_style="bold")
-    table.add_column("epoch", justify="right", no_wrap=True)
-    table.add_column("decided", no_wrap=True)
-    table.add_column("probability", justify="right", no_wrap=True)
-    table.add_column("expected", justify="right", no_wrap=True)
+    table = start_table("epoch", ("decided", "left"), "probability", "expected")
     table.add_column("reason", overflow="fold")
     for event in told:
         table.add_row(

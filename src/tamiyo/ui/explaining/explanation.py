@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from rich import box
 from rich.table import Table
 from rich.text import Text
 
@@ -16,6 +15,7 @@ from tamiyo.ui.explaining.decisions import describe_command
 from tamiyo.ui.explaining.happenings import describe_check_gaps, describe_happening
 from tamiyo.ui.formatting import format_count, format_difference
 from tamiyo.ui.metric import MetricView
+from tamiyo.ui.terminal.frames import start_table
 from tamiyo.ui.terminal.stages import describe_slot
 from tamiyo.ui.terminal.symbols import Symbols, choose_symbols
 
@@ -120,7 +120,7 @@ def _describe_value(told: Explanation) -> str:
 
 
 def _build_options(told: Explanation) -> Table:
-    table = _start_table(("slot", "left"), ("legal besides WAIT", "left"), ("why no more", "left"))
+    table = start_table(("slot", "left"), ("legal besides WAIT", "left"), ("why no more", "left"))
     table.columns[-1].no_wrap = False
     for options in told.slots:
         ops = " ".join(op.name for op in options.ops) or _UNKNOWN
@@ -152,7 +152,7 @@ def _describe_limits(options: SlotOptions, host: HostReport) -> str:
 def _build_choices(told: Explanation) -> Table | Text:
     if not any(choice.probabilities for choice in told.heads):
         return Text("unknown: this controller tells no probabilities", "dim")
-    table = _start_table(
+    table = start_table(
         ("head", "left"), ("chosen", "left"), "probability", ("other legal choices", "left")
     )
     table.columns[-1].no_wrap = False
@@ -188,7 +188,7 @@ def _build_moves(told: Explanation, meaning: _Meaning) -> Table | Text:
         return Text("unknown: nobody recorded the observation", "dim")
     if not evidence.moved:
         return Text("nothing, or there was no decision before", "dim")
-    table = _start_table(("field", "left"), "before", "now", "change", ("meaning", "left"))
+    table = start_table(("field", "left"), "before", "now", "change", ("meaning", "left"))
     table.columns[-1].no_wrap = False
     for move in evidence.moved:
         table.add_row(
@@ -221,7 +221,7 @@ def _build_epochs(told: Explanation, symbols: Symbols) -> Table:
     columns.append("param.")
     if slot_id is not None:
         columns += [(slot_id, "left"), "contribution"]
-    table = _start_table(*columns, *(["reward"] if is_paid else []))
+    table = start_table(*columns, *(["reward"] if is_paid else []))
     for after in told.after:
         row = [str(after.epoch), _UNKNOWN if after.op is None else after.op.name]
         row += _write_measured(after, told, view)
@@ -264,11 +264,3 @@ def _describe_fate(told: Explanation, symbols: Symbols) -> Text:
 def _name_moment(told: Explanation) -> str:
     epoch = told.measured.epoch
     return f"what epoch {epoch} had measured" if epoch else "the untrained host"
-
-
-def _start_table(*columns: str | tuple[str, str]) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0), header_style="bold")
-    for column in columns:
-        name, side = column if isinstance(column, tuple) else (column, "right")
-        table.add_column(name, justify="left" if side == "left" else "right", no_wrap=True)
-    return table

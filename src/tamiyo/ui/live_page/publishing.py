@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from tamiyo.contracts import SeedStage, encode_record
-from tamiyo.telemetry import LiveFollower, replace_non_finite
+from tamiyo.telemetry import LOG_NAME, LiveFollower, replace_non_finite
 from tamiyo.ui.report.palette import STAGES
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ class LogPublisher:
 
 def _name(log: Path) -> str:
     """Return what the log is called: by its run folder, or its own name where it has another."""
-    return log.resolve().parent.name if log.name == "events.jsonl" else log.name
+    return log.resolve().parent.name if log.name == LOG_NAME else log.name
 
 
 def _describe(stage: SeedStage) -> dict[str, str]:

@@ -6,20 +6,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rich import box
-from rich.table import Table
 from rich.text import Text
 
 from tamiyo.contracts import ACCURACY, ComparisonRow, MetricScale
 from tamiyo.telemetry import RunSummary
 from tamiyo.ui.formatting import format_count, format_difference, format_growth, format_si
 from tamiyo.ui.metric import MetricView
+from tamiyo.ui.terminal.frames import start_table
 from tamiyo.ui.terminal.symbols import Symbols, choose_symbols
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from rich.console import Console, ConsoleOptions, ConsoleRenderable, RenderResult
+    from rich.table import Table
 
     from tamiyo.contracts import PairedDifference
     from tamiyo.telemetry import FossilRow
@@ -104,7 +104,7 @@ class _CompareTable:
             empty = [name for name in left if all(row[name] == _UNKNOWN for row in cells)]
             left.remove((empty or left)[-1])
         name, *numbers = left
-        table = _start_table((name, "left"), *numbers)
+        table = start_table((name, "left"), *numbers)
         # Names of static networks are long: they wrap, and every number stays whole.
         table.columns[0].no_wrap = False
         table.columns[0].min_width = _measure_word(cells)
@@ -143,14 +143,6 @@ def _measure_width(cells: Sequence[Mapping[str, str]], columns: Sequence[str]) -
     return sum(width + _GAP for width in [_measure_word(cells), *widths]) - 1
 
 
-def _start_table(*columns: str | tuple[str, str]) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0), header_style="bold")
-    for column in columns:
-        name, side = column if isinstance(column, tuple) else (column, "right")
-        table.add_column(name, justify="left" if side == "left" else "right", no_wrap=True)
-    return table
-
-
 def _describe_run(summary: RunSummary) -> Text:
     outcome = summary.outcome
     if outcome is None:
@@ -167,7 +159,7 @@ def _build_networks_table(summary: RunSummary) -> Table:
     outcome, view = summary.outcome, MetricView(summary.metric)
     has_test = outcome is None or outcome.test_accuracy is not None
     splits = ("control", "test") if has_test else ("control",)
-    table = _start_table(("", "left"), "parameters", "growth", *splits, "multiply-adds")
+    table = start_table(("", "left"), "parameters", "growth", *splits, "multiply-adds")
     rows = _list_networks(summary)
     for row in rows:
         measured = (row.control, row.test) if has_test else (row.control,)
@@ -214,7 +206,7 @@ def _list_networks(summary: RunSummary) -> list[_NetworkRow]:
 
 def _build_fossils_table(summary: RunSummary, symbols: Symbols) -> Table:
     texts = (("slot", "left"), ("blueprint", "left"), ("style", "left"))
-    table = _start_table(*texts, "epochs", "parameters", _name_worth(summary))
+    table = start_table(*texts, "epochs", "parameters", _name_worth(summary))
     for row in summary.fossils:
         table.add_row(
             row.slot_id,
