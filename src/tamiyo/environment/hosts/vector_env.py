@@ -5,27 +5,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
-from gymnasium.spaces import MultiDiscrete
-from gymnasium.vector import AutoresetMode, VectorEnv
-from gymnasium.vector.utils import batch_space
+from gymnasium.vector import AutoresetMode
 from numpy.typing import NDArray
 
-from tamiyo.contracts import ConfigError, NullSink, ShapeError, build_action_spec, derive_seed
+from tamiyo.contracts import ConfigError, NullSink, ShapeError, derive_seed
 from tamiyo.environment.changing import change_config
+from tamiyo.environment.growth import GrowthVectorEnv
 from tamiyo.environment.hosts.cohort import Cohort
 from tamiyo.environment.hosts.config import HostEnvConfig
 from tamiyo.environment.hosts.recording import EpisodeRecorder
 from tamiyo.environment.hosts.saving import join_cohorts, split_cohorts
 from tamiyo.environment.hosts.sources import PopulationSource
-from tamiyo.environment.spaces import build_observation_space
 from tamiyo.observation import (
-    ObservationEncoder,
-    build_layout,
     canonicalize_actions,
     compute_action_masks,
     gather_arrays,
     is_allowed,
-    marginalize,
 )
 
 if TYPE_CHECKING:
@@ -44,7 +39,7 @@ _Bools: TypeAlias = NDArray[np.bool_]
 _Info: TypeAlias = dict[str, Any]
 
 
-class HostVectorEnv(VectorEnv[_Observations, _Integers, NDArray[Any]]):
+class HostVectorEnv(GrowthVectorEnv):
     """Hosts that train side by side; one step is one decision and one epoch for each.
 
     An episode is one host, from its first epoch to the end of the closing ones, which belong to the
@@ -82,27 +77,20 @@ class HostVectorEnv(VectorEnv[_Observations, _Integers, NDArray[Any]]):
         **changes: object,
     ) -> None:
         self.config = config = change_config(config or HostEnvConfig(), changes)
-        _check_sizes(num_envs, workers, config.group_size, autoreset_mode)
+        _check_sizes(num_envs, workers, config.group_size)
         task = config.build_task()
-        slot_ids = tuple(task.slots)
-        layout = build_layout(len(slot_ids), telemetry=config.telemetry)
-        self.num_envs = num_envs
-        self.metadata = {"autoreset_mode": autoreset_mode}
-        self.encoder = ObservationEncoder(layout, task.config)
-        self.observation_spec = layout.spec
-        self.action_spec = build_action_spec(slot_ids)
-        self.single_observation_space = build_observation_space(layout)
-        self.single_action_space = MultiDiscrete(list(self.action_spec.nvec))
-        self.observation_space = batch_space(self.single_observation_space, num_envs)
-        self.action_space = batch_space(self.single_action_space, num_envs)
-        self.episode_length = task.config.decision_epochs
+        super().__init__(
+            num_envs,
+            tuple(task.slots),
+            task.config,
+            telemetry=config.telemetry,
+            autoreset_mode=autoreset_mode,
+        )
         self._source = PopulationSource(config, workers=workers)
         self._seeds = np.zeros(num_envs, np.int64)
         self._episodes = np.full(num_envs, -1, np.int64)
         self._courses: list[HostCourse | None] = [None] * num_envs
         self._cohorts: list[Cohort] = []
-        self._is_running = np.zeros(num_envs, np.bool_)
-        self._masks = np.zeros((num_envs, self.action_spec.mask_size), np.bool_)
         self._shown = np.zeros((0, 0), np.float32), np.zeros((0, 0), np.bool_)
         self._fresh = np.random.default_rng()
         self._recorder = self.record(NullSink(), 0)
@@ -147,16 +135,7 @@ class HostVectorEnv(VectorEnv[_Observations, _Integers, NDArray[Any]]):
         Raises:
             ShapeError: If there is not one seed or flag for each environment.
         """
-        chosen = np.ones(self.num_envs, np.bool_)
-        if options and "reset_mask" in options:
-            chosen = np.asarray(options["reset_mask"], np.bool_)
-        seeds = _spread(seed, self.num_envs)
-        if not len(seeds) == len(chosen) == self.num_envs:
-            message = (
-                f"seeds and reset_mask must be one for each of {self.num_envs} environments, "
-                f"got {len(seeds)} and {len(chosen)}"
-            )
-            raise ShapeError(message)
+        seeds, chosen = self._read_reset(seed, options)
         for row in np.flatnonzero(chosen).tolist():
             own_seed = seeds[row]
             if own_seed is not None:
@@ -189,8 +168,7 @@ class HostVectorEnv(VectorEnv[_Observations, _Integers, NDArray[Any]]):
             ShapeError: If the actions have another shape.
             ConfigError: If an episode is over or has not begun.
         """
-        actions = _check_actions(actions, (self.num_envs, len(self.action_spec.heads)))
-        self._check_running("step")
+        actions = self._check_actions(actions)
         valid = is_allowed(self.action_spec, self._masks, actions)
         legal = canonicalize_actions(self.action_spec, np.where(valid[:, None], actions, 0))
         seeds = {row: cohort.seeds[row] for cohort in self._cohorts for row in cohort.courses}
@@ -209,18 +187,10 @@ class HostVectorEnv(VectorEnv[_Observations, _Integers, NDArray[Any]]):
         if ends:
             info |= _describe_ends(ends, self.num_envs, self.observation_spec.slots)
             self._leave(terminated)
-            if self.metadata["autoreset_mode"] == AutoresetMode.SAME_STEP:
-                final = {"final_obs": observations, "final_info": info}
-                self._begin(terminated)
-                observations, info = self._observe()
-                flags = {f"_{name}": terminated.copy() for name in final}
-                info |= final | flags | {"action_valid": valid, "reward_parts": parts}
+            observations, info = self._begin_anew(
+                terminated, observations, info, kept=("action_valid", "reward_parts")
+            )
         return observations, rewards, terminated, np.zeros_like(terminated), info
-
-    def action_masks(self) -> _Bools:
-        """Return the marginal masks ``[N, sum(nvec)]``, under the name sb3-contrib looks for."""
-        marginal: _Bools = marginalize(self.action_spec, self._masks)
-        return marginal
 
     def state_dict(self) -> dict[str, NDArray[Any]]:
         """Return all that the running episodes and later ones depend on: seeds and decisions.
@@ -263,10 +233,6 @@ class HostVectorEnv(VectorEnv[_Observations, _Integers, NDArray[Any]]):
             array[...] = state[name]
         self._is_running[:] = True
 
-    def saturated(self) -> dict[str, float]:
-        """Return, for the fields of observations that were cut, the share of their values."""
-        return self.encoder.saturated()
-
     def metrics(self) -> dict[str, float]:
         """Return means over the steps and the episodes that ended since the last reset of counts.
 
@@ -277,7 +243,7 @@ class HostVectorEnv(VectorEnv[_Observations, _Integers, NDArray[Any]]):
 
     def reset_counts(self) -> None:
         """Begin to count anew what is cut and what episodes came to."""
-        self.encoder.reset_counts()
+        super().reset_counts()
         self._recorder.reset_metrics()
 
     def close_extras(self, **_keywords: object) -> None:
@@ -318,14 +284,6 @@ class HostVectorEnv(VectorEnv[_Observations, _Integers, NDArray[Any]]):
     def _drop_cohorts(self) -> None:
         self._leave(np.ones(self.num_envs, np.bool_))
 
-    def _check_running(self, what: str) -> None:
-        if not self._is_running.all():
-            over = np.flatnonzero(~self._is_running).tolist()
-            message = (
-                f"{what} must follow a reset of environments whose episode is over, got {over}"
-            )
-            raise ConfigError(message)
-
     def _gather(self) -> HostArrays:
         courses = [course for course in self._courses if course is not None]
         hosts = [course.latest.host for course in courses]
@@ -337,27 +295,6 @@ class HostVectorEnv(VectorEnv[_Observations, _Integers, NDArray[Any]]):
         info = {"action_mask": self.action_masks(), "action_mask_by_op": self._masks}
         self._shown = self.encoder.encode(arrays), self.encoder.unknown
         return self._shown[0], info
-
-
-def _spread(seed: int | Sequence[int | None] | None, count: int) -> Sequence[int | None]:
-    if seed is None:
-        return [None] * count
-    if isinstance(seed, int | np.integer):
-        return [int(seed) + row for row in range(count)]
-    return seed
-
-
-def _check_actions(actions: _Integers, shape: tuple[int, int]) -> _Integers:
-    """Refuse actions of another shape.
-
-    Raises:
-        ShapeError: If they have one.
-    """
-    actions = np.asarray(actions, np.int64)
-    if actions.shape != shape:
-        message = f"actions must be {list(shape)}, got {list(actions.shape)}"
-        raise ShapeError(message)
-    return actions
 
 
 def _describe_ends(ends: Mapping[int, EpisodeEnd], count: int, slots: int) -> _Info:
@@ -376,11 +313,11 @@ def _describe_ends(ends: Mapping[int, EpisodeEnd], count: int, slots: int) -> _I
     return told
 
 
-def _check_sizes(num_envs: int, workers: int, group_size: int, mode: AutoresetMode) -> None:
+def _check_sizes(num_envs: int, workers: int, group_size: int) -> None:
     """Refuse numbers of environments and processes that do not go together.
 
     Raises:
-        ConfigError: If they do not, or the autoreset mode is not supported.
+        ConfigError: If they do not.
     """
     for name, value in (("num_envs", num_envs), ("workers", workers)):
         if value < 1:
@@ -388,7 +325,4 @@ def _check_sizes(num_envs: int, workers: int, group_size: int, mode: AutoresetMo
             raise ConfigError(message)
     if num_envs % group_size:
         message = f"num_envs must be a multiple of group_size {group_size}, got {num_envs}"
-        raise ConfigError(message)
-    if mode not in {AutoresetMode.SAME_STEP, AutoresetMode.DISABLED}:
-        message = f"autoreset_mode must be SAME_STEP or DISABLED, got {mode.name}"
         raise ConfigError(message)

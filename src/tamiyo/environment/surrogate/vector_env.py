@@ -6,29 +6,22 @@ import json
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
-from gymnasium.spaces import MultiDiscrete
-from gymnasium.vector import AutoresetMode, VectorEnv
-from gymnasium.vector.utils import batch_space
+from gymnasium.vector import AutoresetMode
 from numpy.typing import NDArray
 
 from tamiyo.contracts import (
-    ConfigError,
     ShapeError,
-    build_action_spec,
     derive_seed,
 )
 from tamiyo.environment.changing import change_config
-from tamiyo.environment.spaces import build_observation_space
+from tamiyo.environment.growth import GrowthVectorEnv
 from tamiyo.environment.surrogate.config import RewardKind, SurrogateConfig
 from tamiyo.environment.surrogate.draws import draw_episode
 from tamiyo.environment.surrogate.world import SurrogateWorld
 from tamiyo.observation import (
-    ObservationEncoder,
-    build_layout,
     canonicalize_actions,
     compute_action_masks,
     is_allowed,
-    marginalize,
 )
 
 if TYPE_CHECKING:
@@ -44,7 +37,7 @@ _Bools: TypeAlias = NDArray[np.bool_]
 _Info: TypeAlias = dict[str, Any]
 
 
-class SurrogateVectorEnv(VectorEnv[_Observations, _Integers, NDArray[Any]]):
+class SurrogateVectorEnv(GrowthVectorEnv):
     """Environments that step together; what happens in one depends on its own seed alone.
 
     An episode is one host. It lasts as many steps as the task has decisions and then terminates:
@@ -78,40 +71,21 @@ class SurrogateVectorEnv(VectorEnv[_Observations, _Integers, NDArray[Any]]):
         autoreset_mode: AutoresetMode = AutoresetMode.SAME_STEP,
         **changes: object,
     ) -> None:
-        if autoreset_mode not in {AutoresetMode.SAME_STEP, AutoresetMode.DISABLED}:
-            message = f"autoreset_mode must be SAME_STEP or DISABLED, got {autoreset_mode.name}"
-            raise ConfigError(message)
         self.config = change_config(config or SurrogateConfig(), changes)
-        self.num_envs = num_envs
-        self.metadata = {"autoreset_mode": autoreset_mode}
-        layout = build_layout(self.config.slots, telemetry=self.config.telemetry)
-        self.encoder = ObservationEncoder(layout, self.config.task)
-        self.observation_spec = layout.spec
-        self.action_spec = build_action_spec(self.config.slot_ids)
-        self.single_observation_space = build_observation_space(layout)
-        self.single_action_space = MultiDiscrete(list(self.action_spec.nvec))
-        self.observation_space = batch_space(self.single_observation_space, num_envs)
-        self.action_space = batch_space(self.single_action_space, num_envs)
+        super().__init__(
+            num_envs,
+            self.config.slot_ids,
+            self.config.task,
+            telemetry=self.config.telemetry,
+            autoreset_mode=autoreset_mode,
+        )
         self.world = SurrogateWorld(num_envs, self.config)
         self._generators = [np.random.default_rng() for _ in range(num_envs)]
-        self._masks = np.zeros((num_envs, self.action_spec.mask_size), np.bool_)
-        self._is_running = np.zeros(num_envs, np.bool_)
-
-    @property
-    def episode_length(self) -> int:
-        """Steps of every episode."""
-        return self.config.decision_epochs
 
     @property
     def arrays(self) -> HostArrays:
         """What masks and observations are made of."""
         return self.world.arrays
-
-    @property
-    def marginal_masks(self) -> _Bools:
-        """Legal choices of each head, whatever the heads before, ``[N, sum(nvec)]``."""
-        marginal: _Bools = marginalize(self.action_spec, self._masks)
-        return marginal
 
     def reset(
         self,
@@ -133,16 +107,7 @@ class SurrogateVectorEnv(VectorEnv[_Observations, _Integers, NDArray[Any]]):
         Raises:
             ShapeError: If there is not one seed or flag for each environment.
         """
-        chosen = np.ones(self.num_envs, np.bool_)
-        if options and "reset_mask" in options:
-            chosen = np.asarray(options["reset_mask"], np.bool_)
-        seeds = self._spread(seed)
-        if not len(seeds) == len(chosen) == self.num_envs:
-            message = (
-                f"seeds and reset_mask must be one for each of {self.num_envs} environments, "
-                f"got {len(seeds)} and {len(chosen)}"
-            )
-            raise ShapeError(message)
+        seeds, chosen = self._read_reset(seed, options)
         for row, own_seed in enumerate(seeds):
             if chosen[row] and own_seed is not None:
                 episodes = derive_seed(own_seed, 0, "episodes")
@@ -171,7 +136,7 @@ class SurrogateVectorEnv(VectorEnv[_Observations, _Integers, NDArray[Any]]):
             ShapeError: If the actions have another shape.
             ConfigError: If an episode is over or has not begun.
         """
-        actions = self._check(actions)
+        actions = self._check_actions(actions)
         valid = is_allowed(self.action_spec, self._masks, actions)
         legal = np.where(valid[:, np.newaxis], actions, 0)
         before = self.world.committed_points.copy()
@@ -186,12 +151,9 @@ class SurrogateVectorEnv(VectorEnv[_Observations, _Integers, NDArray[Any]]):
             info |= self._describe_end(terminated)
             rewards += np.where(terminated, info["score"] - info["host_score"], 0.0)
             self._is_running &= ~terminated
-            if self.metadata["autoreset_mode"] == AutoresetMode.SAME_STEP:
-                final = {"final_obs": observations, "final_info": info}
-                self._begin(terminated)
-                observations, info = self._observe()
-                flags = {f"_{name}": terminated.copy() for name in final}
-                info |= final | flags | {"action_valid": valid}
+            observations, info = self._begin_anew(
+                terminated, observations, info, kept=("action_valid",)
+            )
         return observations, rewards, terminated, np.zeros_like(terminated), info
 
     def state_dict(self) -> dict[str, NDArray[Any]]:
@@ -234,21 +196,6 @@ class SurrogateVectorEnv(VectorEnv[_Observations, _Integers, NDArray[Any]]):
         self.world.count_parameters()
         self._masks = compute_action_masks(self.arrays, self.action_spec)
 
-    def saturated(self) -> dict[str, float]:
-        """Return, for the fields of observations that were cut, the share of their values."""
-        return self.encoder.saturated()
-
-    def reset_counts(self) -> None:
-        """Begin to count anew what is cut."""
-        self.encoder.reset_counts()
-
-    def _spread(self, seed: int | Sequence[int | None] | None) -> Sequence[int | None]:
-        if seed is None:
-            return [None] * self.num_envs
-        if isinstance(seed, int | np.integer):
-            return [int(seed) + row for row in range(self.num_envs)]
-        return seed
-
     def _begin(self, environments: _Bools) -> None:
         """Draw new episodes and begin them."""
         for row in np.flatnonzero(environments):
@@ -256,28 +203,10 @@ class SurrogateVectorEnv(VectorEnv[_Observations, _Integers, NDArray[Any]]):
         self.world.begin(environments)
         self._is_running |= environments
 
-    def _check(self, actions: _Integers) -> _Integers:
-        """Refuse actions of another shape, and steps beyond the end of an episode.
-
-        Raises:
-            ShapeError: If the actions have another shape.
-            ConfigError: If an episode is over or has not begun.
-        """
-        actions = np.asarray(actions, np.int64)
-        expected = (self.num_envs, len(self.action_spec.heads))
-        if actions.shape != expected:
-            message = f"actions must be {list(expected)}, got {list(actions.shape)}"
-            raise ShapeError(message)
-        if not self._is_running.all():
-            over = np.flatnonzero(~self._is_running).tolist()
-            message = f"step must follow a reset of environments whose episode is over, got {over}"
-            raise ConfigError(message)
-        return actions
-
     def _observe(self) -> tuple[_Observations, _Info]:
         self._masks = compute_action_masks(self.arrays, self.action_spec)
         info = {
-            "action_mask": self.marginal_masks,
+            "action_mask": self.action_masks(),
             "action_mask_by_op": self._masks,
         }
         return self.encoder.encode(self.arrays), info

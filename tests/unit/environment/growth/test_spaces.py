@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tamiyo.environment.spaces import build_observation_space
+from tamiyo.environment.growth.spaces import build_observation_space
 from tamiyo.observation import build_layout
 
 
