@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from statistics import fmean
 from typing import TYPE_CHECKING
 
@@ -27,8 +27,8 @@ __all__ = ["Cohort", "EpisodeEnd", "StepOutcome"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class EpisodeEnd:
-    """What is told of an episode that is over.
+class JudgedEpisode:
+    """What became of a host whose episode is over.
 
     Attributes:
         score: Score of the committed network on the control split, points.
@@ -36,8 +36,6 @@ class EpisodeEnd:
         parameters: Trainable parameters of the committed network.
         committed: Blueprint of the fossil in each slot, 0 for none.
         diverged: Whether it ended early because training diverged.
-        counters: What was done in it.
-        is_thrashing: Whether seeds were planted and pruned again without any gain.
     """
 
     score: float
@@ -45,6 +43,17 @@ class EpisodeEnd:
     parameters: int
     committed: tuple[int, ...]
     diverged: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class EpisodeEnd(JudgedEpisode):
+    """What is told of an episode that is over.
+
+    Attributes:
+        counters: What was done in it.
+        is_thrashing: Whether seeds were planted and pruned again without any gain.
+    """
+
     counters: EpisodeCounters
     is_thrashing: bool
 
@@ -173,21 +182,22 @@ class Cohort:
         self._population.close()
 
     def _pay(
-        self, row: int, command: AdaptationCommand, ends: Mapping[int, EpisodeEnd]
+        self, row: int, command: AdaptationCommand, ends: Mapping[int, JudgedEpisode]
     ) -> StepOutcome:
-        twin, end = self._get_twin(row), ends.get(row)
+        twin, judged = self._get_twin(row), ends.get(row)
         course = self.courses[row]
         parts = course.take(
             command,
             self._latest[self._places[row]],
             twin_points=None if twin is None else twin.measured.control_accuracy,
-            ending=None if end is None else self._weigh(row, ends),
+            ending=None if judged is None else self._weigh(row, ends),
         )
-        if end is not None:
-            end = replace(end, counters=course.counters, is_thrashing=course.is_thrashing)
+        if judged is None:
+            return StepOutcome(parts=parts, end=None)
+        end = EpisodeEnd(**vars(judged), counters=course.counters, is_thrashing=course.is_thrashing)
         return StepOutcome(parts=parts, end=end)
 
-    def _close(self) -> dict[int, EpisodeEnd]:
+    def _close(self) -> dict[int, JudgedEpisode]:
         """Train the closing epochs and judge what is committed."""
         population, task = self._population, self._task
         population.begin_closing()
@@ -204,41 +214,37 @@ class Cohort:
             for final, before in zip(judged, self._latest, strict=True)
         ]
         return {
-            row: EpisodeEnd(
+            row: JudgedEpisode(
                 score=scores[place],
                 host_score=scores[self._twins[self.seeds[row]]] if self._twins else None,
                 parameters=judged[place].parameters,
                 committed=_list_committed((closing or [self._latest])[-1][place]),
                 diverged=any(_has_diverged(epoch[place]) for epoch in [self._latest, *closing]),
-                counters=self.courses[row].counters,
-                is_thrashing=self.courses[row].is_thrashing,
             )
             for row, place in self._places.items()
             if row in self.courses
         }
 
-    def _find_diverged(self) -> dict[int, EpisodeEnd]:
+    def _find_diverged(self) -> dict[int, JudgedEpisode]:
         """End the episodes whose training diverged, on what the governor restored."""
         found = {}
         for row in self.courses:
             result = self._latest[self._places[row]]
             if _has_diverged(result):
                 twin = self._get_twin(row)
-                found[row] = EpisodeEnd(
+                found[row] = JudgedEpisode(
                     score=score_committed(self._task, result),
                     host_score=None if twin is None else score_committed(self._task, twin),
                     parameters=count_committed(result),
                     committed=_list_committed(result),
                     diverged=True,
-                    counters=self.courses[row].counters,
-                    is_thrashing=self.courses[row].is_thrashing,
                 )
         return found
 
     def _get_twin(self, row: int) -> StepResult | None:
         return self._latest[self._twins[self.seeds[row]]] if self._twins else None
 
-    def _weigh(self, row: int, ends: Mapping[int, EpisodeEnd]) -> Ending:
+    def _weigh(self, row: int, ends: Mapping[int, JudgedEpisode]) -> Ending:
         """Say what the end of an episode is paid, and what is taken off."""
         end = ends[row]
         baseline = 0.0
@@ -249,7 +255,7 @@ class Cohort:
             baseline = self._score_others(row, ends)
         return Ending(score=end.score, baseline=baseline, diverged=end.diverged)
 
-    def _score_others(self, row: int, ends: Mapping[int, EpisodeEnd]) -> float:
+    def _score_others(self, row: int, ends: Mapping[int, JudgedEpisode]) -> float:
         """Return the mean score of the others in the group, as they stand if they go on.
 
         Without others, which all have diverged before, it is the host's own score then.

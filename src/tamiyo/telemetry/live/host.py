@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from tamiyo.contracts import LifecycleOp, MetricScale
@@ -120,9 +121,7 @@ class HostFold:
     def _compare(self, event: _Json) -> None:
         """Take what the host alone became: its score is its accuracy, as it pays no rent."""
         if self.end is not None:
-            self.end = LiveEpisodeEnd(
-                **{**vars(self.end), "host_score": read_number(event["test_accuracy"])}
-            )
+            self.end = replace(self.end, host_score=read_number(event["test_accuracy"]))
 
 
 def _read_slot(slot: _Json) -> LiveSlot:
