@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from tamiyo.model import ModuleReport
 
-__all__ = ["HostSource", "describe_modules", "read_shape"]
+__all__ = ["HostSource", "build_example", "describe_modules", "read_shape", "running_foreign"]
 
 _FORM: Final = "PACKAGE.MODULE:FACTORY, for example my_models:build_cnn"
 _PAIR: Final = 2
@@ -92,28 +92,53 @@ def describe_modules(source: HostSource) -> list[dict[str, object]]:
         ConfigError: If there is no such factory, it fails or returns something else, there is no
             example, or the host cannot be grown.
     """
-    import torch
+    from tamiyo.model import describe_host
 
-    from tamiyo.model import call_host, describe_host, drawing_from
-
-    # What foreign code prints is no part of the answer.
-    with redirect_stdout(sys.stderr), _importing_from_here(), drawing_from(torch.Generator()):
-        host, example = _build_host(source.factory)
-        if source.shape is not None:
-            example = _draw_example(source.shape, source.high)
-        if example is None:
-            message = (
-                "an example batch must be given to see what each module puts out, got none: add "
-                "--input 2,1,8,8 or return (host, example) from the factory"
-            )
-            raise ConfigError(message)
-        host.eval()
-        _run_foreign(f"host of {source.factory}", "take the example", call_host, host, example)
+    with running_foreign():
+        host, example = build_example(source)
         reports = describe_host(host, example)
         if not reports:
             message = f"host must hold modules that can be slots, got {type(host).__name__} alone"
             raise ConfigError(message)
     return [_describe_module(report) for report in reports]
+
+
+@contextmanager
+def running_foreign() -> Iterator[None]:
+    """Let code of the user's own run: found from here, heard on stderr, with draws of its own."""
+    import torch
+
+    from tamiyo.model import drawing_from
+
+    # What foreign code prints is no part of the answer.
+    with redirect_stdout(sys.stderr), _importing_from_here(), drawing_from(torch.Generator()):
+        yield
+
+
+def build_example(source: HostSource) -> tuple[nn.Module, object]:
+    """Build the host and a batch that it takes; it is left in evaluation mode.
+
+    Args:
+        source: Where they come from.
+
+    Raises:
+        ConfigError: If there is no such factory, it fails or returns something else, or there is no
+            example.
+    """
+    from tamiyo.model import call_host
+
+    host, example = _build_host(source.factory)
+    if source.shape is not None:
+        example = _draw_example(source.shape, source.high)
+    if example is None:
+        message = (
+            "an example batch must be given to see what each module puts out, got none: add "
+            "--input 2,1,8,8 or return (host, example) from the factory"
+        )
+        raise ConfigError(message)
+    host.eval()
+    _run_foreign(f"host of {source.factory}", "take the example", call_host, host, example)
+    return host, example
 
 
 def _describe_module(report: ModuleReport) -> dict[str, object]:

@@ -22,6 +22,7 @@ _COMMANDS: Final = {
     "evaluate": "judge an exported network, or a trained controller beside simpler ones",
     "describe": "print defaults, blueprints, actions, the lifecycle, a task or a host of your own",
     "calibrate": "train a task's bare hosts and say whether the task leaves room to grow",
+    "check": "check that what must hold holds on a run, a task or a host of your own",
     "watch": "show a run in the terminal, while it runs or afterwards",
     "serve": "show a run in a browser on this machine",
     "report": "write a run, or two beside each other, into one HTML file",
@@ -30,7 +31,7 @@ _COMMANDS: Final = {
     "query": "ask the events of a run in SQL",
 }
 
-_RECORDS: Final = frozenset({"watch", "serve", "report", "explain", "replay", "query"})
+_RECORDS: Final = frozenset({"check", "watch", "serve", "report", "explain", "replay", "query"})
 """Commands whose module stands in the room for what reads a run's record."""
 
 _STOPPED: Final = 128 + 2
@@ -55,6 +56,7 @@ examples:
   tamiyo evaluate --network runs/digits-canvas-heuristic-0 --task digits-canvas
   tamiyo describe blueprints
   tamiyo describe host --module my_models:build_cnn --input 2,1,8,8
+  tamiyo check runs/digits-canvas-heuristic-0
   tamiyo report runs/digits-canvas-heuristic-0
   tamiyo explain runs/digits-canvas-heuristic-0 --epoch 12
   tamiyo query runs/digits-canvas-heuristic-0 "SELECT epoch, slot_id, to_stage FROM StageChanged"

@@ -15,6 +15,7 @@ from tamiyo.environment.registration import name_task, register_environments
 from tamiyo.environment.surrogate.config import RewardKind, SurrogateConfig
 from tamiyo.environment.surrogate.reports import (
     EpisodeOutcomes,
+    build_host_report,
     play_controllers,
     play_episode,
 )
@@ -60,6 +61,7 @@ __all__ = [
     "SurrogateVectorEnv",
     "VectorDictObservation",
     "build_digits_config",
+    "build_host_report",
     "build_tiny_config",
     "check_boundable",
     "compute_clairvoyant",

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from tamiyo.telemetry.explaining.course import Course, find_course, find_host_events
+from tamiyo.telemetry.explaining.course import (
+    Course,
+    find_course,
+    find_host_events,
+    read_courses,
+)
 from tamiyo.telemetry.explaining.explanation import (
     EpochAfter,
     Explanation,
@@ -116,6 +121,7 @@ __all__ = [
     "find_course",
     "find_host_events",
     "parse_line",
+    "read_courses",
     "read_events",
     "replace_non_finite",
     "summarize_run",

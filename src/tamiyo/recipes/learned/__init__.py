@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from tamiyo.recipes.learned.config import TrainConfig, build_env, count_rollout_steps
+from tamiyo.recipes.learned.config import (
+    TrainConfig,
+    build_env,
+    count_rollout_steps,
+    find_surrogate,
+)
 from tamiyo.recipes.learned.evaluate import (
     LEARNED,
     evaluate_controller,
@@ -24,6 +29,7 @@ __all__ = [
     "count_rollout_steps",
     "evaluate_controller",
     "evaluate_policy",
+    "find_surrogate",
     "load_training",
     "play_baselines",
     "resume_training",

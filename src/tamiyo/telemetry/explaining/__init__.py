@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from tamiyo.telemetry.explaining.course import Course, find_course, find_host_events
+from tamiyo.telemetry.explaining.course import (
+    Course,
+    find_course,
+    find_host_events,
+    read_courses,
+)
 from tamiyo.telemetry.explaining.explanation import (
     EpochAfter,
     Explanation,
@@ -20,4 +25,5 @@ __all__ = [
     "explain_decision",
     "find_course",
     "find_host_events",
+    "read_courses",
 ]

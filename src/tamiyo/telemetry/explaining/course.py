@@ -1,7 +1,8 @@
-"""Find the events of one host in a log: those of a run, or of one recorded episode."""
+"""Find the events of hosts in a log: those of a run, or of recorded episodes."""
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -17,31 +18,36 @@ from tamiyo.contracts import (
     GateEvaluated,
     GovernorRolledBack,
     RewardPaid,
+    RunFinished,
     RunStarted,
     SeedFossilized,
     SeedGerminated,
     SeedPruned,
     StageChanged,
+    TwinTrained,
     decode_record,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["Course", "find_course", "find_host_events"]
+__all__ = ["Course", "find_course", "find_host_events", "read_courses"]
 
 _KINDS: Final[Mapping[str, type[Any]]] = {
     kind.__name__: kind
     for kind in (
         DecisionMade,
+        EpisodeFinished,
         EpochCompleted,
         GateEvaluated,
         GovernorRolledBack,
         RewardPaid,
+        RunFinished,
         SeedFossilized,
         SeedGerminated,
         SeedPruned,
         StageChanged,
+        TwinTrained,
     )
 }
 _STARTS: Final[Mapping[str, type[Any]]] = {
@@ -176,9 +182,57 @@ def find_course(
         ConfigError: If the log has no such environment or episode.
         ArtifactError: If it has no host at all, or an event lacks a field.
     """
-    (number, start), *rest = find_host_events(
-        events, epoch=epoch, environment=environment, episode=episode
+    return _decode_course(
+        find_host_events(events, epoch=epoch, environment=environment, episode=episode)
     )
+
+
+def read_courses(
+    events: Iterable[Mapping[str, Any]], *, most: int
+) -> tuple[tuple[Course, ...], int]:
+    """Read the hosts of a log: the earliest and the newest where there are many.
+
+    Args:
+        events: Decoded events in order; gone through once.
+        most: Hosts that are decoded at most, half of them the earliest.
+
+    Returns:
+        What happened to them, in the order in which they ended, and how many hosts the log has.
+
+    Raises:
+        ArtifactError: If an event is not whole.
+    """
+    is_open: dict[object, list[tuple[int, Mapping[str, Any]]]] = {}
+    earliest: list[list[tuple[int, Mapping[str, Any]]]] = []
+    newest: deque[list[tuple[int, Mapping[str, Any]]]] = deque(maxlen=most - most // 2)
+    total = 0
+
+    def keep(course: list[tuple[int, Mapping[str, Any]]]) -> None:
+        nonlocal total
+        total += 1
+        (earliest if len(earliest) < most // 2 else newest).append(course)
+
+    for number, event in enumerate(events, start=1):
+        name, environment = event["event"], event.get("environment")
+        if name in _STARTS:
+            environment = event.get("host", {}).get("environment")
+            if environment in is_open:
+                keep(is_open[environment])
+            is_open[environment] = [(number, event)]
+        elif environment in is_open:
+            is_open[environment].append((number, event))
+    for course in is_open.values():
+        keep(course)
+    return tuple(_decode_course(course) for course in (*earliest, *newest)), total
+
+
+def _decode_course(numbered: list[tuple[int, Mapping[str, Any]]]) -> Course:
+    """Build the records of one host's events, its start first.
+
+    Raises:
+        ArtifactError: If an event is not whole.
+    """
+    (number, start), *rest = numbered
     decoded = (
         _decode(_KINDS[event["event"]], event, place)
         for place, event in rest
