@@ -37,6 +37,7 @@ def parse(*words):
 
 
 @pytest.mark.parametrize("path", SETTINGS, ids=flag_of)
+@pytest.mark.requirement("8.5", "2.1")
 def test_every_flag_reaches_the_configuration(path):
     value = other_value(path, SETTINGS[path])
     assert value != SETTINGS[path]
@@ -45,6 +46,7 @@ def test_every_flag_reaches_the_configuration(path):
 
 @pytest.mark.parametrize("words", [["--plateau-epochs", "4"], ["--plateau-epochs=4"],
                                    ["--plateau_epochs", "4"]])  # fmt: skip
+@pytest.mark.requirement("8.5")
 def test_plateau_epochs_is_short_for_its_long_name(words):
     assert parse(*words).control.heuristic.plateau_epochs_to_germinate == 4
     assert parse(*words) == parse(SHORT_FLAGS["--plateau-epochs"], "4")

@@ -9,6 +9,7 @@ import torch
 from tests.support.commands import SETTINGS, TRAIN_SETTINGS, call, flag_of
 
 
+@pytest.mark.requirement("8.5")
 def test_every_default_is_printed_in_full_with_its_owner(capsys):
     code, out, _ = call(capsys, "describe", "defaults", "--json")
     rows = {(row["command"], row["flag"]): row for row in json.loads(out)["defaults"]}
@@ -65,6 +66,7 @@ def test_the_lifecycle_shows_every_gate(capsys):
     }
 
 
+@pytest.mark.requirement("1.1")
 def test_an_observation_is_described_index_by_index(capsys):
     code, out, _ = call(capsys, "describe", "observation", "--slots", "2", "--telemetry", "--json")
     rows = json.loads(out)["observation"]

@@ -42,6 +42,7 @@ def earlier_run(tmp_path_factory):
 
 
 @pytest.mark.parametrize("path", TRAIN_SETTINGS, ids=flag_of)
+@pytest.mark.requirement("8.5")
 def test_every_flag_of_a_training_reaches_its_configuration(path):
     value = other_value(path, TRAIN_SETTINGS[path])
     task = "digits-cnn" if path[0] == "hosts" else None
@@ -228,6 +229,7 @@ def start_long(folder):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.requirement("8.3")
 def test_a_signal_stops_within_a_rollout_that_is_finished_after_resume(tmp_path, number):
     process = start_long(tmp_path / "parts")
     process.send_signal(number)
@@ -246,6 +248,7 @@ def test_a_signal_stops_within_a_rollout_that_is_finished_after_resume(tmp_path,
 
 
 @pytest.mark.slow
+@pytest.mark.requirement("8.3")
 def test_a_second_signal_ends_a_training_at_once(tmp_path):
     process = start_long(tmp_path / "run")
     process.send_signal(signal.SIGSTOP)  # both are there when it goes on

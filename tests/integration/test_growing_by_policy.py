@@ -127,6 +127,7 @@ def test_it_stands_in_a_comparison_by_the_path_of_its_folder(run, capsys):
     assert compared["grown"] == str(run)
 
 
+@pytest.mark.requirement("2.1")
 def test_what_it_was_not_trained_for_is_refused_before_anything_is_written(run, capsys, tmp_path):
     out = tmp_path / "run"
     words = ["grow", "--task", "digits-mlp", "--controller", run, "--epochs", "40", "--out", out]

@@ -67,6 +67,7 @@ def play():
     return meter, paid
 
 
+@pytest.mark.requirement("7.1", "7.6")
 def test_every_part_is_paid_when_it_is_due_on_a_real_host():
     _, paid = play()
     when = {
@@ -81,6 +82,7 @@ def test_every_part_is_paid_when_it_is_due_on_a_real_host():
     assert (when["synergy"], when["hindsight_credit"], when["terminal"]) == ([7], [8], [9])
 
 
+@pytest.mark.requirement("7.8")
 def test_an_episode_of_a_real_host_counts_what_was_carried_out():
     meter, paid = play()
     counters = meter.counters

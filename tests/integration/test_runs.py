@@ -108,6 +108,7 @@ def wait_for_epochs(process, folder, count):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("number", SIGNALS)
+@pytest.mark.requirement("8.3")
 def test_a_signal_stops_after_the_epoch_with_everything_written(process, tmp_path, number):
     wait_for_epochs(process, tmp_path, 9)
     process.send_signal(number)
@@ -127,6 +128,7 @@ def test_a_signal_stops_after_the_epoch_with_everything_written(process, tmp_pat
 
 
 @pytest.mark.slow
+@pytest.mark.requirement("8.3")
 def test_a_second_signal_ends_the_run_at_once(process, tmp_path):
     wait_for_epochs(process, tmp_path, 2)
     process.send_signal(signal.SIGINT)

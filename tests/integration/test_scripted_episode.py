@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pytest
 import torch
 
 from tamiyo.contracts import Blueprint, Head, LifecycleOp
@@ -62,6 +63,7 @@ def collect_scripted():
     return env, trainer.buffer.rollout
 
 
+@pytest.mark.requirement("5.1", "8.1")
 def test_every_row_of_the_buffer_is_what_the_environment_was_told_and_said():
     env, rollout = collect_scripted()
     assert len(env.seen) == len(SCRIPT) == len(rollout.rewards)
@@ -75,6 +77,7 @@ def test_every_row_of_the_buffer_is_what_the_environment_was_told_and_said():
     assert env.seen[0][2][0] < env.seen[0][2][1]  # planting costs what waiting does not
 
 
+@pytest.mark.requirement("5.2", "8.1")
 def test_its_advantages_are_those_worked_out_by_hand():
     _, rollout = collect_scripted()
     values = torch.cat([rollout.values, rollout.cut_values[None]])

@@ -146,6 +146,7 @@ def count_left_behind(world):
 
 @pytest.mark.parametrize("wrap", [False, True])
 @pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.requirement("4.2", "8.1")
 def test_a_thousand_epochs_of_legal_and_illegal_commands(seed, wrap):
     world = World(seed, wrap=wrap, embargo_epochs_after_prune=1 + 4 * seed)
     counts = {True: 0, False: 0}
@@ -161,6 +162,7 @@ def test_a_thousand_epochs_of_legal_and_illegal_commands(seed, wrap):
     world.check_nothing_is_stuck()
 
 
+@pytest.mark.requirement("3.1")
 def test_legal_actions_are_never_refused_whatever_the_settings():
     for seed in range(8):
         draw = random.Random(seed)
@@ -178,6 +180,7 @@ def test_legal_actions_are_never_refused_whatever_the_settings():
 
 
 @pytest.mark.parametrize("wrap", [False, True])
+@pytest.mark.requirement("8.2")
 def test_nothing_is_left_behind_after_two_hundred_seeds(wrap):
     world = World(wrap=wrap, embargo_epochs_after_prune=0, min_prune_age_epochs=0)
     world.pass_epoch()

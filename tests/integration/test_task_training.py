@@ -62,6 +62,7 @@ def test_updates_tell_what_the_episodes_came_to(trained):
 
 
 @pytest.mark.parametrize("step", [3, 6])
+@pytest.mark.requirement("8.3")
 def test_a_rollout_stopped_in_its_middle_is_finished_in_other_processes(tmp_path, trained, step):
     asked = iter(range(1, 100))
     first = train_controller(
@@ -111,6 +112,7 @@ def test_the_first_environments_are_told_event_by_event(trained):
         assert bool(evidence["moved"]) == (decision["epoch"] > 1)
 
 
+@pytest.mark.requirement("5.5", "7.8")
 def test_rewards_sum_to_the_returns_and_phases_to_the_time(trained):
     result, _ = trained
     events = read_events(result.folder.events).events

@@ -78,6 +78,7 @@ class StopAt:
 
 
 @pytest.mark.parametrize("step", range(1, 15))
+@pytest.mark.requirement("8.3")
 def test_a_rollout_stopped_at_any_step_is_finished_after_resume(tmp_path, step):
     whole, parts = MemorySink(), MemorySink()
     trainer = build_surrogate(whole)

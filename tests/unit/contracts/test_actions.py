@@ -53,6 +53,7 @@ def test_enums_have_the_documented_integers(enum, names):
     assert {member.name: int(member) for member in enum} == names
 
 
+@pytest.mark.requirement("1.3")
 def test_blueprints_have_the_documented_indices():
     names = [member.name.lower() for member in Blueprint]
     assert " ".join(names) == (
@@ -82,11 +83,13 @@ def test_choices_stand_for_the_documented_numbers():
     assert [choice.curve for choice in CurveChoice] == list(AlphaCurve)
 
 
+@pytest.mark.requirement("0.11")
 def test_heads_come_in_sampling_order_with_the_documented_sizes():
     assert SPEC.names == tuple(Head)
     assert SPEC.nvec == (6, 3, 13, 4, 3, 3, 4, 3)
 
 
+@pytest.mark.requirement("0.11")
 def test_neutral_choices_are_the_documented_ones():
     neutral = {head.name: head.choices[head.neutral] for head in SPEC.heads}
     assert neutral == {
@@ -102,6 +105,7 @@ def test_neutral_choices_are_the_documented_ones():
 
 
 @pytest.mark.parametrize("op", list(LifecycleOp), ids=lambda op: op.name)
+@pytest.mark.requirement("0.11", "3.2")
 def test_each_op_uses_the_documented_heads(op):
     assert " ".join(HEADS_USED_BY[op]) == USED[op.name]
     assert SPEC.used_when[op] == frozenset(USED[op.name].split())
@@ -113,6 +117,7 @@ def test_parents_precede_their_head():
 
 
 @pytest.mark.parametrize("op", list(LifecycleOp), ids=lambda op: op.name)
+@pytest.mark.requirement("0.9")
 def test_canonicalize_forces_unused_heads_to_neutral_and_keeps_the_rest(op):
     action = (int(op), 2, 7, 0, 2, 1, 3, 2)
     canonical = SPEC.canonicalize(action)

@@ -32,6 +32,7 @@ GERMINATE = (LifecycleOp.GERMINATE, 1, Blueprint.NORM, Style.GATED_GATE, Tempo.S
 
 
 @given(ACTIONS)
+@pytest.mark.requirement("8.4")
 def test_an_action_comes_back_canonical_from_decision_and_command(action):
     decision = TamiyoDecision.from_action(action, SLOTS)
     back = decision.to_command().to_action(SLOTS)
@@ -40,6 +41,7 @@ def test_an_action_comes_back_canonical_from_decision_and_command(action):
 
 
 @given(ACTIONS)
+@pytest.mark.requirement("8.4")
 def test_a_command_carries_what_the_op_uses_and_nothing_else(action):
     command = TamiyoDecision.from_action(action, SLOTS).to_command()
     used = {"slot_id" if h == Head.SLOT else h.value for h in HEADS_USED_BY[command.op]}

@@ -87,11 +87,13 @@ def retargets(**seed_changes):
 
 
 @pytest.mark.parametrize(("stage", "op"), GRID)
+@pytest.mark.requirement("0.5", "4.2")
 def test_an_op_is_legal_in_exactly_the_stages_of_the_table(stage, op):
     assert (op.name in ops_of(slot_in(stage))) == (op.name in expected_ops(stage))
 
 
 @pytest.mark.parametrize("stage", LEGAL_WHEN_ALL_IS_WELL)
+@pytest.mark.requirement("0.9")
 def test_a_failed_gate_forbids_advance_and_fossilize_and_nothing_else(stage):
     slot = slot_in(stage, gate_passed=False)
     assert ops_of(slot) == expected_ops(stage, without=GATED_OPS)
@@ -104,6 +106,7 @@ def test_a_gate_that_was_never_asked_counts_as_failed(stage):
 
 @pytest.mark.parametrize("mode", [AlphaMode.UP, AlphaMode.DOWN])
 @pytest.mark.parametrize("stage", LIVE)
+@pytest.mark.requirement("0.5")
 def test_a_ramp_forbids_retarget_and_prune(stage, mode):
     slot = slot_in(stage, alpha=build_alpha_report(alpha=0.4, mode=mode))
     assert ops_of(slot) == expected_ops(stage, without=STEADY_OPS)
@@ -111,6 +114,7 @@ def test_a_ramp_forbids_retarget_and_prune(stage, mode):
 
 @pytest.mark.parametrize("age", [0, 1, 2, 3])
 @pytest.mark.parametrize("stage", ["GERMINATED", "TRAINING", "BLENDING", "HOLDING"])
+@pytest.mark.requirement("0.5")
 def test_prune_of_a_young_seed_is_masked(stage, age):
     assert ("PRUNE" in ops_of(slot_in(stage, age_epochs=age))) == (age >= 2)
 
@@ -143,6 +147,7 @@ def test_noop_is_never_legal_where_it_would_be_used(host):
         assert not legal_choices(host, Head.BLUEPRINT, chosen | {"slot": slot})[Blueprint.NOOP]
 
 
+@pytest.mark.requirement("3.1")
 def test_a_host_without_a_free_slot_leaves_every_other_head_neutral():
     host = build_host_report(slot_in("FOSSILIZED"))
     chosen = {"op": LifecycleOp.WAIT, "slot": 0, "blueprint": 0, "style": 2}
@@ -161,6 +166,7 @@ def test_a_host_without_a_free_slot_leaves_every_other_head_neutral():
         (1250, {"NORM", "CONV_SMALL", "DEPTHWISE", "BOTTLENECK", "ATTENTION"}),
     ],
 )
+@pytest.mark.requirement("0.9")
 def test_a_blueprint_beyond_the_budget_is_masked(budget, names):
     host = build_host_report(max_parameters=budget)
     assert choices(Head.BLUEPRINT, host, op=LifecycleOp.GERMINATE, slot=0) == names
@@ -209,6 +215,7 @@ def test_a_retarget_in_the_same_style_must_change_alpha(target):
 
 
 @pytest.mark.parametrize("style", list(Style), ids=lambda style: style.name)
+@pytest.mark.requirement("0.10")
 def test_instant_is_illegal_with_a_change_of_style(style):
     host, chosen = retargets()
     chosen |= {"style": style, "tempo": 1, "alpha_target": AlphaTarget.HALF}
@@ -248,6 +255,7 @@ def test_only_the_slots_an_op_fits_can_be_chosen():
 
 
 @given(host_reports(), st.data())
+@pytest.mark.requirement("3.1")
 def test_after_legal_choices_every_head_has_a_legal_one_and_the_whole_is_not_refused(host, data):
     chosen = {}
     for head in build_action_spec(host.slot_ids).heads:
@@ -313,6 +321,7 @@ def test_an_unmeasured_check_is_called_unmeasured():
     assert "check unmeasured below 1" in refusal
 
 
+@pytest.mark.requirement("0.9")
 def test_what_stands_in_an_unused_head_is_ignored():
     action = (LifecycleOp.WAIT, 0, Blueprint.NORM, 0, 0, 0, AlphaSpeed.SLOW, CurveChoice.COSINE)
     assert find_refusal(build_host_report(), action) is None

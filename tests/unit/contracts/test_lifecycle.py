@@ -70,22 +70,26 @@ def test_stages_ops_and_gates_have_the_documented_integers():
 
 
 @pytest.mark.parametrize("value", sorted(STAGES.values()))
+@pytest.mark.requirement("1.2")
 def test_every_documented_stage_is_read(value):
     assert int(parse_stage(value, slot_id="r0c0", environment=0)) == value
 
 
 @pytest.mark.parametrize("value", [5, -1, 11, 999])
+@pytest.mark.requirement("1.2")
 def test_an_unknown_stage_is_refused_and_names_slot_and_environment(value):
     with pytest.raises(StageError, match=f"slot r1c2 in environment 3 .*got {value}$"):
         parse_stage(value, slot_id="r1c2", environment=3)
 
 
+@pytest.mark.requirement("4.1")
 def test_the_transition_table_is_the_documented_one():
     table = {stage.name: " ".join(s.name for s in after) for stage, after in TRANSITIONS.items()}
     assert table == REGULAR
 
 
 @pytest.mark.parametrize("stage", list(SeedStage), ids=lambda stage: stage.name)
+@pytest.mark.requirement("4.1")
 def test_from_every_stage_an_empty_slot_or_a_fossil_is_reached(stage):
     ends = {SeedStage.FOSSILIZED, SeedStage.DORMANT}
     assert ({stage} | reachable(stage)) & ends
@@ -102,6 +106,7 @@ def test_stage_sets_do_not_overlap():
     assert not set(ADVANCE_GATES) & (COOLDOWN_STAGES | {SeedStage.FOSSILIZED, SeedStage.HOLDING})
 
 
+@pytest.mark.requirement("0.5")
 def test_a_pruned_seed_comes_from_every_stage_before_commitment_and_from_no_other():
     prunable = {stage.name for stage, after in TRANSITIONS.items() if SeedStage.PRUNED in after}
     assert prunable == {"GERMINATED", "TRAINING", "BLENDING", "HOLDING"}
@@ -113,6 +118,7 @@ def test_a_negative_threshold_is_refused(name):
         LifecycleConfig(**{name: -1})
 
 
+@pytest.mark.requirement("0.6", "0.7", "8.5")
 def test_the_documented_defaults_hold():
     config = LifecycleConfig()
     assert (config.incubate, config.ramp) == (False, True)

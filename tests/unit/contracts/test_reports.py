@@ -78,6 +78,7 @@ def test_a_record_cannot_be_changed(record):
 
 
 @pytest.mark.parametrize(("record", "name"), FIELDS)
+@pytest.mark.requirement("4.4")
 def test_every_field_of_a_report_is_read_by_something(record, name):
     is_read = re.search(rf"(\.|\"){name}\b", read_consumers()) is not None
     assert is_read or name in LOGGED_ONLY, f"nothing reads {record}.{name}"

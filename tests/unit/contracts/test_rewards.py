@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tamiyo.contracts import EpisodeCounters, RewardParts
 
 
@@ -9,6 +11,7 @@ def test_a_step_that_pays_nothing_is_worth_nothing():
     assert RewardParts().total == 0.0
 
 
+@pytest.mark.requirement("7.1")
 def test_every_part_counts():
     for name in vars(RewardParts()):
         assert RewardParts(**{name: 2.5}).total == 2.5

@@ -51,6 +51,7 @@ TINY_STORIES = {
     [(CIFAR10, 2.3, 0.3, 25), (TINY_STORIES, 10.8, 3.5, 50)],
     ids=["cifar10", "tinystories"],
 )
+@pytest.mark.requirement("2.1")
 def test_the_documented_tasks_can_be_written_down(task, loss, target, epochs):
     config = build_task(**task)
     assert (config.initial_loss, config.target_loss, config.max_epochs) == (loss, target, epochs)
@@ -102,6 +103,7 @@ def test_an_initial_loss_inside_the_range_passes(measured):
 
 
 @pytest.mark.parametrize(("measured", "got"), [(0.29, "0.29"), (3.46, "3.46"), (244.0, "244")])
+@pytest.mark.requirement("2.1")
 def test_an_initial_loss_outside_the_range_is_refused(measured, got):
     with pytest.raises(ConfigError, match=f"task tiny .*initial_loss is 2.3.*, got {got}"):
         check_initial_loss(build_task(), measured)
@@ -188,6 +190,7 @@ def test_a_scale_without_a_finite_length_is_refused(best, worst):
         MetricScale(name="bits", best=best, worst=worst)
 
 
+@pytest.mark.requirement("7.1")
 def test_the_score_is_accuracy_minus_rent():
     score = compute_score(80.0, parameters=200, host_parameters=100, rent_points=3.0)
     assert score == pytest.approx(80 - 3 * math.log(2))

@@ -64,6 +64,7 @@ def test_changes_are_positive_when_things_get_better():
     assert (signals.loss_delta, signals.accuracy_delta) == (0.25, 3.0)
 
 
+@pytest.mark.requirement("4.3")
 def test_best_values_are_of_the_whole_run():
     tracker = SignalTracker(TrackerConfig(), decision_epochs=40)
     tracker.update(build_epoch_report(1, 0.2, 90.0))
@@ -73,6 +74,7 @@ def test_best_values_are_of_the_whole_run():
 
 
 @pytest.mark.parametrize(("count", "kept"), [(1, 1), (5, 5), (6, 5)])
+@pytest.mark.requirement("4.3")
 def test_histories_hold_the_last_five_oldest_first(count, kept):
     _, signals = follow([float(i) for i in range(count)], noise_window=1)
     expected = tuple(float(i) for i in range(count))[-kept:]
@@ -86,6 +88,7 @@ def test_epochs_left_counts_the_decisions_still_to_be_made(epoch, left):
     assert signals[0].epochs_left == left
 
 
+@pytest.mark.requirement("2.4")
 def test_steps_and_training_loss_are_passed_on():
     _, [signals] = follow([1.0], first_epoch=7)
     assert (signals.global_step, signals.train_loss, signals.control_loss) == (70, 1.0, 1.0)
@@ -136,6 +139,7 @@ def test_noise_looks_back_no_further_than_its_window():
     assert follow(losses[:3], noise_window=1)[1][-1].loss_noise > 0.5
 
 
+@pytest.mark.requirement("4.3")
 def test_a_flat_loss_counts_up_once_the_window_is_full():
     _, signals = follow([1.0] * 7, plateau_window=3)
     assert [each.plateau_epochs for each in signals] == [0, 0, 0, 1, 2, 3, 4]
@@ -146,6 +150,7 @@ def test_without_known_noise_there_is_no_plateau():
     assert [each.plateau_epochs for each in signals] == [0, 0, 1, 2]
 
 
+@pytest.mark.requirement("4.3")
 def test_progress_resets_the_plateau():
     _, signals = follow([1.0] * 6 + [0.9], plateau_window=3)
     assert [each.plateau_epochs for each in signals[-2:]] == [3, 0]
@@ -177,6 +182,7 @@ def test_progress_is_measured_in_standard_errors_of_the_smoothed_change(smoothin
     assert follow(losses, plateau_noise=1.01 * errors, **config)[1][-1].plateau_epochs > 0
 
 
+@pytest.mark.requirement("4.3")
 def test_the_latch_closes_after_so_many_stable_epochs():
     assert find_latch([*DESCENT, 0.5, 0.5, 0.5], min_stabilization_epoch=0) == 4
 
@@ -189,6 +195,7 @@ def test_the_number_of_stable_epochs_is_configurable(epochs):
 
 
 @pytest.mark.parametrize("earliest", [4, 5, 9])
+@pytest.mark.requirement("0.8", "4.3")
 def test_the_latch_never_closes_before_its_epoch(earliest):
     assert find_latch(DESCENT + [0.5] * 12, min_stabilization_epoch=earliest) == earliest
 
@@ -206,6 +213,7 @@ def test_a_fall_of_exactly_the_threshold_is_still_steep(third, latched):
 
 
 @pytest.mark.parametrize(("rise_noise", "latched"), [(1.0, 7), (2.0, 4)])
+@pytest.mark.requirement("0.8")
 def test_a_rise_beyond_the_noise_starts_the_count_again(rise_noise, latched):
     losses = [*DESCENT, 0.5, 0.5, 0.6, 0.6, 0.6, 0.6]  # noise 0.061, error 0.086, rise 0.1
     config = {"min_stabilization_epoch": 0, "rise_noise": rise_noise}
@@ -228,11 +236,13 @@ def test_the_descent_must_have_taken_its_share_of_the_first_loss(floor, latched)
     assert find_latch(losses, **config) == latched
 
 
+@pytest.mark.requirement("0.8")
 def test_the_latch_stays_closed_when_the_loss_explodes():
     _, signals = follow(DESCENT + [0.5] * 5 + [9.0, 0.1, 9.0])
     assert [each.is_stabilized for each in signals[-3:]] == [True, True, True]
 
 
+@pytest.mark.requirement("0.8", "8.4")
 def test_stabilization_is_announced_once():
     tracker = SignalTracker(TrackerConfig(smoothing=0.0), decision_epochs=40)
     announced = []

@@ -42,6 +42,7 @@ def set_gradients(model, *values):
             parameter.grad.view(-1)[0] = value
 
 
+@pytest.mark.requirement("2.4")
 def test_global_step_is_the_optimizer_steps_completed(monkeypatch):
     member = make_member()
     counted = []

@@ -66,6 +66,7 @@ def grow_member(sink=None, host=build_noisy_host):
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf])
 @pytest.mark.parametrize("where", ["control", "training"])
+@pytest.mark.requirement("8.6")
 def test_a_loss_that_is_not_finite_is_divergence_from_the_first_epoch_on(bad, where):
     losses = (bad, 1.0) if where == "control" else (1.0, bad)
     assert f"{where} {bad}" in build_governor().judge(*losses)
@@ -119,6 +120,7 @@ def test_rolling_back_without_a_snapshot_is_a_bug():
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, 1e4])
+@pytest.mark.requirement("8.6")
 def test_the_host_goes_back_to_the_snapshot_bit_for_bit(value):
     sink = ListSink()
     member = grow_member(sink)
@@ -152,6 +154,7 @@ def test_divergence_in_the_very_first_epoch_goes_back_to_the_untrained_host():
     assert all(torch.equal(member.model.state_dict()[name], before[name]) for name in before)
 
 
+@pytest.mark.requirement("8.6")
 def test_uncommitted_seeds_are_pruned_by_the_governor_and_moments_forgotten():
     sink = ListSink()
     member = grow_member(sink)
@@ -232,6 +235,7 @@ def test_an_incubating_seed_that_diverges_harms_nobody_and_never_passes_its_gate
     assert struck.step(act(LifecycleOp.ADVANCE)).refusal is not None
 
 
+@pytest.mark.requirement("8.6")
 def test_training_goes_on_after_a_roll_back():
     member = grow_member()
     poison(member)
@@ -254,6 +258,7 @@ def test_every_diverged_epoch_in_a_row_goes_back_to_the_same_snapshot():
     assert all(torch.equal(member.model.state_dict()[name], before[name]) for name in before)
 
 
+@pytest.mark.requirement("8.6")
 def test_the_other_members_do_not_notice_a_divergence():
     sinks = ListSink(), ListSink()
     calm, struck = (make_population([0, 1, 2], host=build_noisy_host, sink=s) for s in sinks)

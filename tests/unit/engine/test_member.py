@@ -88,6 +88,7 @@ ILLEGAL = [
 
 
 @pytest.mark.parametrize("command", ILLEGAL, ids=lambda command: command.op.name)
+@pytest.mark.requirement("4.2")
 def test_an_illegal_command_becomes_wait_and_changes_nothing(command):
     sink = ListSink()
     lifecycle = replace(EAGER, min_prune_age_epochs=2)
@@ -135,6 +136,7 @@ def test_every_epoch_is_told_once_with_what_the_step_returned():
     assert told == [(step.measured, step.host.without_tables()) for step in steps]
 
 
+@pytest.mark.requirement("1.2", "3.1")
 def test_masks_and_execution_that_disagree_are_found():
     member = make_member()
     member.model.apply_command = lambda _command: CommandOutcome(executed=False, refusal="no")
@@ -143,6 +145,7 @@ def test_masks_and_execution_that_disagree_are_found():
 
 
 @pytest.mark.parametrize("lifecycle", [LifecycleConfig(incubate=True), EAGER, RAMPED])
+@pytest.mark.requirement("8.2")
 def test_sixty_epochs_of_random_legal_decisions_keep_every_promise(lifecycle):
     sink = ListSink()
     member = make_member(build_noisy_host, lifecycle=lifecycle, sink=sink)

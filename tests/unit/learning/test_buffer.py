@@ -35,6 +35,7 @@ def build_row(buffer, *, step=0):
     return row
 
 
+@pytest.mark.requirement("5.1")
 def test_every_field_of_a_transition_comes_back_from_its_row():
     buffer = build_buffer()
     rows = [build_row(buffer, step=step) for step in range(2)]
@@ -109,6 +110,7 @@ def test_a_partial_rollout_without_a_field_or_of_another_size_is_refused():
 
 
 @pytest.mark.parametrize("name", [part.name for part in PARTS])
+@pytest.mark.requirement("5.1")
 def test_a_forgotten_field_is_refused(name):
     buffer = build_buffer()
     row = build_row(buffer)
@@ -208,6 +210,7 @@ def test_minibatches_without_environments_are_refused(count):
 
 @pytest.mark.parametrize("fillers", [False, True])
 @pytest.mark.parametrize("recurrent", [False, True])
+@pytest.mark.requirement("5.4")
 def test_a_fresh_rollout_is_coherent_and_has_ratio_one(recurrent, fillers):
     network = build_network(recurrent=recurrent)
     rollout = collect_rollout(network, steps=12, fillers=fillers).rollout
@@ -254,6 +257,7 @@ def add(amount, *place):
         ("log_probs", add(0.01, 2, 1, 0), "ratio must be 1.*step 2 of environment 1"),
     ],
 )
+@pytest.mark.requirement("5.1", "5.4")
 def test_rows_that_do_not_belong_together_are_found(name, change, rule):
     network = build_network()
     rollout = collect_rollout(network, end_probability=0.0).rollout

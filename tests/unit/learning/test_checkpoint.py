@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from dataclasses import replace
 
 import numpy as np
@@ -124,3 +125,23 @@ def test_a_loaded_policy_decides_as_the_trainer_s_own(tmp_path):
         for policy in policies
     ]
     assert np.array_equal(*chosen)
+
+
+class Intruder:
+    """Writes a file when it is unpickled."""
+
+    def __init__(self, path):
+        self.path = str(path)
+
+    def __reduce__(self):
+        return open, (self.path, "w")
+
+
+@pytest.mark.parametrize(
+    "save", [torch.save, lambda what, path: path.write_bytes(pickle.dumps(what))]
+)
+def test_code_in_a_file_is_refused_and_not_run(tmp_path, save):
+    save(Intruder(tmp_path / "trace"), tmp_path / "file")
+    with pytest.raises(ArtifactError, match="must be a whole file of tensors, got"):
+        Checkpoint.load(tmp_path / "file")
+    assert not (tmp_path / "trace").exists()

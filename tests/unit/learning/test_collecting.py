@@ -19,6 +19,7 @@ def build(envs=4):
     return Trainer(ProbeVectorEnv(envs, probe=PROBE), CONFIG, seed=0)
 
 
+@pytest.mark.requirement("5.1", "5.4")
 def test_rows_are_what_the_probe_shows_with_the_state_before_each_step():
     trainer = build()
     collected = trainer.collect()
@@ -41,6 +42,7 @@ def test_episodes_run_on_from_one_rollout_to_the_next():
     assert rollout.states[0].any()
 
 
+@pytest.mark.requirement("7.8")
 def test_ended_episodes_are_summed_over_rollouts():
     trainer = build()
     first, second = trainer.collect(), trainer.collect()
@@ -59,6 +61,7 @@ def test_a_rollout_told_to_stop_keeps_what_it_saw_for_the_next_call():
     assert (collected.returns, collected.lengths) == (whole.returns, whole.lengths)
 
 
+@pytest.mark.requirement("0.1", "5.3")
 def test_a_row_that_goes_on_has_a_value_at_the_cut_and_one_that_ended_has_none():
     trainer = build()
     trainer.collect()

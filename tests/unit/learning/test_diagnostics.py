@@ -48,6 +48,7 @@ def build_reading(ratios, *, used=None, choices=None, entropies=None, **changes)
     return MinibatchReading(**settings | changes)
 
 
+@pytest.mark.requirement("6.3")
 def test_moments_of_advantages_are_those_of_scipy():
     advantages = draw(500).exp()
     report, wide = describe_advantages(advantages), advantages.double().numpy()
@@ -96,6 +97,7 @@ def test_divergence_is_estimated_without_bias_and_never_negative():
     assert estimate_kl(torch.tensor([-0.5])) > 0
 
 
+@pytest.mark.requirement("3.3")
 def test_transitions_are_summed_up_by_op():
     report = describe_ops(
         ("WAIT", "PRUNE", "ADVANCE"),
@@ -111,6 +113,7 @@ def test_transitions_are_summed_up_by_op():
     }
 
 
+@pytest.mark.requirement("6.1")
 def test_the_joint_ratio_is_what_moved_the_policy():
     readings = [
         build_reading([[1.1, 1.2], [0.5, 1.0]]),
@@ -142,6 +145,7 @@ def test_an_update_that_ran_through_was_not_stopped():
     assert report.gradient_clip_fraction == 0.0
 
 
+@pytest.mark.requirement("3.4")
 def test_heads_are_judged_where_they_were_used_and_had_a_choice():
     readings = [
         build_reading(
@@ -184,6 +188,7 @@ def test_a_transition_is_forced_if_no_head_had_a_choice():
     assert find_forced_fraction([first, second]) == 0.25
 
 
+@pytest.mark.requirement("3.4")
 def test_conditional_entropies_are_averaged_where_they_were_asked():
     choices = torch.zeros(2, 2, 2, dtype=torch.bool)
     choices[0, 1, 1] = choices[1, 1, 1] = choices[0, 0, 1] = True

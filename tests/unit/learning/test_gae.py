@@ -28,6 +28,7 @@ def column(*numbers):
     ("terminated", "truncated", "last"),
     [(False, False, 40.0), (False, True, 7.0), (True, False, 0.0), (True, True, 0.0)],
 )
+@pytest.mark.requirement("0.1", "5.2")
 def test_return_of_each_pair_of_flags_is_its_closed_form(terminated, truncated, last):
     advantages, returns = run(
         column(1.0, 2.0),
@@ -45,6 +46,7 @@ def test_return_of_each_pair_of_flags_is_its_closed_form(terminated, truncated, 
     ("terminated", "truncated", "next_value"),
     [(False, False, 20.0), (False, True, 7.0), (True, False, 0.0), (True, True, 0.0)],
 )
+@pytest.mark.requirement("5.2")
 def test_an_end_inside_the_rollout_lets_nothing_of_the_next_episode_through(
     terminated, truncated, next_value
 ):
@@ -59,6 +61,7 @@ def test_an_end_inside_the_rollout_lets_nothing_of_the_next_episode_through(
     assert returns[:, 0].tolist() == [1 + next_value, 42.0]
 
 
+@pytest.mark.requirement("5.3")
 def test_cut_values_belong_to_their_environments():
     _, returns = run(
         torch.ones(1, 3),
@@ -68,6 +71,7 @@ def test_cut_values_belong_to_their_environments():
     assert returns.tolist() == [[11.0, 1.0, 31.0]]
 
 
+@pytest.mark.requirement("5.2", "6.3")
 def test_filler_rows_take_no_part():
     nan = float("nan")
     advantages, returns = run(
@@ -110,6 +114,7 @@ def compute_slowly(rows, cut_value, gamma, gae_lambda):
     gamma=st.sampled_from([0.0, 0.9, 1.0]),
     gae_lambda=st.sampled_from([0.0, 0.95, 1.0]),
 )
+@pytest.mark.requirement("5.2")
 def test_advantages_equal_those_of_a_slow_reference(seed, steps, gamma, gae_lambda):
     generator = torch.Generator().manual_seed(seed)
     shape = (steps, 4)
@@ -142,6 +147,7 @@ def test_advantages_equal_those_of_a_slow_reference(seed, steps, gamma, gae_lamb
         assert torch.allclose(returns[kept, n], expected + values[:-1][kept, n])
 
 
+@pytest.mark.requirement("5.2")
 def test_other_environments_change_nothing():
     generator = torch.Generator().manual_seed(0)
     rewards, values = (torch.randn(size, 3, generator=generator) for size in (5, 6))

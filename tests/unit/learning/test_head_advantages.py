@@ -33,6 +33,7 @@ def lose(log_ratios, advantages, used=None, *, clip_mode=ClipMode.JOINT, clip_ra
 
 
 @pytest.mark.parametrize("op", LifecycleOp, ids=lambda op: op.name)
+@pytest.mark.requirement("3.2")
 def test_an_op_credits_the_heads_it_uses_and_no_other(op):
     credited = build_credit_table(GROWTH)[op]
     assert {head for head, paid in zip(NAMES, credited, strict=True) if paid} == set(
@@ -54,6 +55,7 @@ def test_one_head_is_clipped_as_in_the_paper(clip_mode, ratio, advantage, loss):
     assert lose(log_ratio, [advantage], clip_mode=clip_mode).item() == pytest.approx(loss)
 
 
+@pytest.mark.requirement("0.2")
 def test_joint_clips_the_product_and_per_head_each_factor():
     log_ratios = torch.tensor([[1.15, 1.15]]).log()
     joint = lose(log_ratios, [1.0], clip_mode=ClipMode.JOINT)
@@ -78,6 +80,7 @@ def test_unused_heads_add_nothing_to_the_loss(clip_mode):
     assert torch.equal(with_unused, lose([[0.1]], [3.0], clip_mode=clip_mode))
 
 
+@pytest.mark.requirement("0.2", "3.2")
 def test_log_ratios_of_unused_heads_are_zero_and_without_gradient():
     new = torch.tensor([[0.3, 0.4]], requires_grad=True)
     used = torch.tensor([[True, False]])
@@ -88,6 +91,7 @@ def test_log_ratios_of_unused_heads_are_zero_and_without_gradient():
 
 
 @pytest.mark.parametrize("head", NAMES[1:])
+@pytest.mark.requirement("6.1")
 def test_only_steps_that_use_a_head_notice_its_parameters(head):
     network = build_network()
     rollout = collect_rollout(network).rollout
@@ -108,6 +112,7 @@ def test_only_steps_that_use_a_head_notice_its_parameters(head):
 
 @pytest.mark.parametrize("clip_mode", ClipMode)
 @pytest.mark.parametrize("op", LifecycleOp, ids=lambda op: op.name)
+@pytest.mark.requirement("3.2")
 def test_heads_an_op_does_not_use_get_no_policy_gradient(op, clip_mode):
     network = build_network()
     rollout = collect_rollout(network, steps=12).rollout

@@ -24,6 +24,7 @@ def draw(*size, seed=0):
 
 
 @given(sizes=st.lists(st.integers(0, 7), min_size=1, max_size=5), offset=st.sampled_from([0, 1e4]))
+@pytest.mark.requirement("2.2")
 def test_moments_of_parts_are_those_of_the_whole(sizes, offset):
     parts = [draw(size, 3, seed=size).double() * 2 + offset for size in sizes]
     moments = RunningMoments(3)
@@ -55,6 +56,7 @@ def test_observations_are_standardized_by_field_with_slots_together():
     assert normalizer.normalize(raw).dtype == torch.float32
 
 
+@pytest.mark.requirement("2.2")
 def test_statistics_of_observations_change_in_update_only():
     raw = draw(10, 7)
     normalizer = ObservationNormalizer(SPEC)
@@ -70,6 +72,7 @@ def test_a_feature_that_never_varied_keeps_its_scale():
     assert normalizer.normalize(torch.tensor([[0.4]])).item() == pytest.approx(0.3)
 
 
+@pytest.mark.requirement("2.3")
 def test_cut_observations_are_counted_by_field():
     raw = torch.zeros(4, 7)
     raw[0, 0] = 11.0
@@ -105,6 +108,7 @@ def discount(rewards, ended, valid, gamma):
     return returns
 
 
+@pytest.mark.requirement("5.5")
 def test_rewards_are_divided_by_the_deviation_of_discounted_returns():
     rewards, ended, valid = draw(8, 3).double(), draw(8, 3) > 0.5, draw(8, 3, seed=1) > -0.5
     normalizer = RewardNormalizer(3, gamma=0.9)
@@ -121,6 +125,7 @@ def test_rewards_are_divided_by_the_deviation_of_discounted_returns():
     np.testing.assert_allclose(scaled, np.array([1.0, -2.0]) / np.std(returns), rtol=1e-6)
 
 
+@pytest.mark.requirement("5.5")
 def test_a_rollout_is_normalized_at_one_frozen_scale():
     normalizer = RewardNormalizer(2, gamma=1.0)
     rewards = draw(5, 2) * 7
@@ -139,6 +144,7 @@ def test_equal_returns_leave_rewards_as_they_are():
     assert normalizer.normalize(torch.ones(2)).tolist() == [1.0, 1.0]
 
 
+@pytest.mark.requirement("2.3")
 def test_cut_rewards_are_counted():
     normalizer = RewardNormalizer(2, gamma=1.0)
     assert normalizer.normalize(torch.tensor([[11.0, 1.0]])).tolist() == [[10.0, 1.0]]
@@ -192,6 +198,7 @@ def test_statistics_of_returns_start_as_a_plain_average_and_then_forget():
         ValueNormalizer,
     ],
 )
+@pytest.mark.requirement("2.2")
 def test_what_is_known_survives_saving(build):
     normalizer, loaded = build(), build()
     match normalizer:

@@ -62,6 +62,7 @@ def test_what_is_paid_for_becomes_likely(clip):
     assert np.mean(shares[-2:]) > 0.9
 
 
+@pytest.mark.requirement("6.2")
 def test_clip_and_divergence_stop_act_and_are_counted_as_what_ran():
     network = build_network()
     buffer = collect_rollout(network)
@@ -74,6 +75,7 @@ def test_clip_and_divergence_stop_act_and_are_counted_as_what_ran():
     assert report.clip_fraction > 0
 
 
+@pytest.mark.requirement("6.2")
 def test_without_a_stop_every_pass_runs():
     network = build_network()
     config = replace(ENDLESS, inner_epochs=5, minibatches=3)
@@ -93,6 +95,7 @@ def test_a_single_step_moves_nothing_before_it():
 
 
 @pytest.mark.parametrize("fillers", [False, True])
+@pytest.mark.requirement("6.3")
 def test_advantages_are_as_many_as_transitions(fillers):
     network = build_network()
     buffer = collect_rollout(network, fillers=fillers)
@@ -118,6 +121,7 @@ def test_filler_rows_change_nothing():
     assert all(torch.equal(first[1][name], second[1][name]) for name in first[1])
 
 
+@pytest.mark.requirement("6.3")
 def test_advantages_are_normalized_over_valid_transitions():
     network = build_network()
     ppo = PPO(network, GROWTH, ENDLESS)
@@ -144,6 +148,7 @@ def test_the_same_seed_learns_the_same():
     [(ClipMode.JOINT, 0.0), (ClipMode.PER_HEAD, 0.0), (ClipMode.JOINT, 0.1)],
 )
 @pytest.mark.parametrize("op", LifecycleOp, ids=lambda op: op.name)
+@pytest.mark.requirement("3.2")
 def test_an_update_moves_the_heads_that_were_used_and_no_other(op, clip, entropy_coefficient):
     network = build_network()
     forbidden = [other for other in LifecycleOp if other not in {LifecycleOp.WAIT, op}]
@@ -156,6 +161,7 @@ def test_an_update_moves_the_heads_that_were_used_and_no_other(op, clip, entropy
     assert {name for name, head in report.heads.items() if head.entropy is not None} == moved
 
 
+@pytest.mark.requirement("3.2", "3.4")
 def test_heads_that_were_never_used_keep_their_own_parameters():
     network = build_network()
     before = copy_parameters(network)
@@ -171,6 +177,7 @@ def test_heads_that_were_never_used_keep_their_own_parameters():
     assert report.heads["op"].entropy is None
 
 
+@pytest.mark.requirement("3.4")
 def test_an_op_that_is_never_legal_leaves_its_heads_undecided():
     network = build_network()
     ppo = PPO(network, GROWTH, replace(ENDLESS, inner_epochs=2))
@@ -226,6 +233,7 @@ def test_the_entropy_bonus_undecides_used_heads():
         ("log_probs", r"gradient must be finite, got .*'policy_loss': nan.* \d+ .*\['encoder"),
     ],
 )
+@pytest.mark.requirement("6.4")
 def test_numbers_that_are_not_finite_are_refused_before_they_are_learned_from(name, rule):
     network = build_network()
     buffer = collect_rollout(network, end_probability=0.0)
@@ -275,6 +283,7 @@ def test_values_are_reported_and_learned_at_their_scale():
     assert report.value.loss < 10
 
 
+@pytest.mark.requirement("5.3")
 def test_targets_without_an_end_use_the_cut_value():
     network = build_network()
     rollout = collect_rollout(network, steps=1, end_probability=0.0).rollout

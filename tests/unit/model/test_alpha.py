@@ -92,6 +92,7 @@ def test_a_ramp_is_monotone_in_every_style_and_ends_in_the_new_one_alone(
 
 
 @given(STYLES, STYLES, ALPHAS, st.integers(3, 8), CURVES)
+@pytest.mark.requirement("0.10")
 def test_a_cross_fade_at_equal_alpha_keeps_the_sum(old, new, alpha, steps, curve):
     schedule = ramped(old, alpha)
     schedule.begin(new, alpha, steps=steps, curve=curve)
@@ -99,6 +100,7 @@ def test_a_cross_fade_at_equal_alpha_keeps_the_sum(old, new, alpha, steps, curve
         assert sum(weights.values()) == pytest.approx(alpha)
 
 
+@pytest.mark.requirement("0.10")
 def test_a_cross_fade_composes_both_styles_until_its_end():
     schedule = ramped(Style.LINEAR_ADD, 1.0)
     schedule.begin(Style.GATED_GATE, 1.0, steps=3, curve=AlphaCurve.LINEAR)

@@ -69,6 +69,7 @@ def test_new_weights_come_from_the_owned_generator_only():
 
 @pytest.mark.parametrize("speed", [AlphaSpeed.INSTANT, AlphaSpeed.FAST])
 @pytest.mark.parametrize("initiator", list(Initiator))
+@pytest.mark.requirement("8.4")
 def test_a_prune_is_told_once_with_who_asked_and_why(speed, initiator):
     listener = Listener()
     model = attach(build_host(), SLOTS, build_batch()[0], generator=build_seeded(), sink=listener)

@@ -101,6 +101,7 @@ def test_blending_ends_when_alpha_is_at_its_target():
         (measure(points=float("nan")), ["contribution_points", "contribution_beyond_error"]),
     ],
 )
+@pytest.mark.requirement("0.7")
 def test_a_seed_must_be_worth_keeping_beyond_its_error(measured, failed):
     model = holding(measured)
     assert verdict_of(model).gate == GateLevel.G5
@@ -108,6 +109,7 @@ def test_a_seed_must_be_worth_keeping_beyond_its_error(measured, failed):
     assert fossilize(model).executed == (not failed)
 
 
+@pytest.mark.requirement("0.7")
 def test_a_contribution_that_was_never_measured_is_no_contribution():
     model = build_model()
     germinate(model)
@@ -122,6 +124,7 @@ def test_a_contribution_that_was_never_measured_is_no_contribution():
     assert verdict_of(model).checks[0].measured is None
 
 
+@pytest.mark.requirement("4.4")
 def test_a_stale_contribution_counts_as_unmeasured():
     model = holding(measure())
     assert verdict_of(model).passed
@@ -130,11 +133,13 @@ def test_a_stale_contribution_counts_as_unmeasured():
 
 
 @pytest.mark.parametrize(("accuracy", "failed"), [(50.0, []), (49.9, ["improvement_points"])])
+@pytest.mark.requirement("0.7")
 def test_the_network_must_not_have_become_worse_since_blending_began(accuracy, failed):
     assert failed_checks(holding(measure(), accuracy=accuracy)) == failed
 
 
 @pytest.mark.parametrize(("threshold", "passes"), [(0.0, True), (0.2, True), (0.3, False)])
+@pytest.mark.requirement("0.7")
 def test_the_contribution_threshold_is_a_setting(threshold, passes):
     model = holding(measure(points=0.25, error=0.1), min_fossilize_contribution=threshold)
     assert verdict_of(model).passed == passes

@@ -126,6 +126,7 @@ def test_a_host_that_never_grows_trains_like_the_bare_host_bit_for_bit(wrap):
 
 
 @pytest.mark.parametrize(("situation", "op"), GRID)
+@pytest.mark.requirement("4.2")
 def test_mask_legality_and_execution_agree_for_every_stage_and_op(situation, op):
     model, _ = build_in(situation)
     report, command = model.report(), command_for(op)
@@ -137,6 +138,7 @@ def test_mask_legality_and_execution_agree_for_every_stage_and_op(situation, op)
 
 
 @pytest.mark.parametrize(("situation", "op"), GRID)
+@pytest.mark.requirement("4.2")
 def test_an_illegal_command_changes_nothing(situation, op):
     model, generator = build_in(situation)
     before, drawn = state_of(model), generator.get_state()
@@ -177,6 +179,7 @@ def test_a_command_to_a_slot_that_does_not_exist_is_an_error():
 
 
 @pytest.mark.parametrize(("age", "executed"), [(0, False), (1, False), (2, True), (3, True)])
+@pytest.mark.requirement("0.5")
 def test_prune_of_a_young_seed_is_refused(age, executed):
     model = build_model()
     germinate(model)
@@ -189,6 +192,7 @@ def test_prune_of_a_young_seed_is_refused(age, executed):
 
 @pytest.mark.parametrize("speed", list(AlphaSpeed), ids=lambda speed: speed.name)
 @pytest.mark.parametrize("embargo", [0, 1, 2, 5])
+@pytest.mark.requirement("0.6", "4.1")
 def test_after_a_prune_germination_is_refused_for_the_whole_embargo_and_then_legal(embargo, speed):
     model = build_model(config=LifecycleConfig(incubate=True, embargo_epochs_after_prune=embargo))
     walk_to(model, SeedStage.HOLDING)
@@ -212,6 +216,7 @@ def test_after_a_prune_germination_is_refused_for_the_whole_embargo_and_then_leg
 
 
 @pytest.mark.parametrize("stage", [SeedStage.GERMINATED, SeedStage.TRAINING, SeedStage.BLENDING])
+@pytest.mark.requirement("0.6", "4.1")
 def test_the_embargo_holds_after_a_prune_from_any_stage(stage):
     model = build_model()
     walk_to(model, stage)
@@ -223,6 +228,7 @@ def test_the_embargo_holds_after_a_prune_from_any_stage(stage):
     assert refusals == [False] * 5 + [True]
 
 
+@pytest.mark.requirement("0.6")
 def test_a_free_slot_is_one_without_a_stage():
     model = build_model()
     assert [slot.stage for slot in model.report().slots] == [None, None]
@@ -265,6 +271,7 @@ def test_a_gate_comes_and_goes_with_its_style_and_is_owned():
 
 @pytest.mark.parametrize("new", list(Style), ids=lambda style: style.name)
 @pytest.mark.parametrize("old", list(Style), ids=lambda style: style.name)
+@pytest.mark.requirement("0.10")
 def test_a_change_of_style_never_jumps(old, new):
     model = build_model().eval()
     walk_to(model, SeedStage.HOLDING, style=old)
@@ -282,6 +289,7 @@ def test_a_change_of_style_never_jumps(old, new):
     assert max(steps) < 0.4 * whole + 1e-5
 
 
+@pytest.mark.requirement("0.10")
 def test_a_style_cannot_change_at_once():
     model, _ = build_in(SeedStage.HOLDING)
     command = build_retarget(style=Style.GATED_GATE, speed=AlphaSpeed.INSTANT)
@@ -336,6 +344,7 @@ def test_a_budget_below_the_host_is_refused():
         build_model(max_parameters=210)
 
 
+@pytest.mark.requirement("0.9")
 def test_the_budget_masks_what_exceeds_it():
     model = build_model(max_parameters=211 + 12)
     assert not germinate(model, blueprint=1).executed
@@ -393,6 +402,7 @@ def test_every_field_of_a_seed_report_is_set_by_something(name):
 
 
 @pytest.mark.parametrize("name", [item.name for item in fields(SlotReport)])
+@pytest.mark.requirement("4.4")
 def test_every_field_of_a_slot_report_is_set_by_something(name):
     slots = [report.slots[0] for report in collect_reports()]
     assert any(is_set(getattr(slot, name)) for slot in slots)

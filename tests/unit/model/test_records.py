@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+import pytest
+
 from tamiyo.contracts import (
     AlphaSpeed,
     GateEvaluated,
@@ -92,6 +94,7 @@ def test_a_step_tells_the_epochs_spent_in_the_stage_left():
     assert [event.epochs_in_stage for event in listener.of(StageChanged)] == [0, 3]
 
 
+@pytest.mark.requirement("8.4")
 def test_a_birth_tells_command_and_size():
     model, listener = build_heard()
     germinate(model, style=Style.GATED_GATE)

@@ -83,6 +83,7 @@ def test_age_counts_validations_and_a_stage_starts_its_own_clock():
         ((1.0, None, 2.0), 0),
     ],
 )
+@pytest.mark.requirement("4.4")
 def test_epochs_since_the_counterfactual_count_up_and_reset(measured, expected):
     seed = live_through(build_seed(SeedStage.HOLDING), *points(*measured))
     assert seed.epochs_since_counterfactual == expected
@@ -119,6 +120,7 @@ def test_the_previous_gradient_health_is_that_of_the_epoch_before():
     assert live_through(seed, UNMEASURED).previous_gradient_health is None
 
 
+@pytest.mark.requirement("4.4")
 def test_a_measured_zero_is_not_an_unmeasured_value():
     report = live_through(build_seed(), measure(points=0.0, health=0.0, norm=0.0)).report(None)
     assert (report.contribution.points, report.gradient_norm, report.gradient_health) == (0, 0, 0)

@@ -63,6 +63,7 @@ def build_blending(**config):
     return slot, seen
 
 
+@pytest.mark.requirement("8.1")
 def test_a_life_passes_its_stages_in_order():
     slot, seen = build_blending()
     slot.advance(control_accuracy=50.0)
@@ -72,6 +73,7 @@ def test_a_life_passes_its_stages_in_order():
 
 @pytest.mark.parametrize("embargo", [0, 1, 2, 5])
 @pytest.mark.parametrize("extra", [0, 1])
+@pytest.mark.requirement("0.6", "4.1")
 def test_a_cooldown_passes_every_stage_in_order_and_ends_on_time(embargo, extra):
     slot, seen = build_blending(embargo_epochs_after_prune=embargo)
     slot.remove_seed(cooldown_epochs=embargo + extra)
@@ -95,6 +97,7 @@ def test_a_free_slot_is_not_moved_by_time():
 
 
 @pytest.mark.parametrize("steps", [3, 5, 8])
+@pytest.mark.requirement("4.1")
 def test_a_way_out_of_n_epochs_ends_in_the_nth_tick(steps):
     slot, _ = build_blending()
     slot.retarget(Style.LINEAR_ADD, 1.0, steps=0, curve=AlphaCurve.LINEAR)

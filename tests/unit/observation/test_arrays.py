@@ -90,6 +90,7 @@ def test_a_seed_is_what_its_report_says():
 @pytest.mark.parametrize(
     ("stage", "points"), [(SeedStage.TRAINING, 4.0), (SeedStage.BLENDING, -1.0)]
 )
+@pytest.mark.requirement("1.1")
 def test_a_seed_that_incubates_shows_its_shadow_gain(stage, points):
     seed = build_seed_report(shadow_gain=build_gain(4.0), contribution=build_gain(-1.0))
     arrays = gather(build_host_report(build_slot_report(stage=stage, seed=seed)))
@@ -138,6 +139,7 @@ def test_every_stage_is_known_and_five_of_them_have_a_seed(stage):
 
 
 @pytest.mark.parametrize("stage", [-2, 5, 11, 100])
+@pytest.mark.requirement("1.2")
 def test_any_other_stage_is_refused_with_its_place(stage):
     seeds = build_free_slots(3, 2)
     seeds.stage[2, 1] = stage

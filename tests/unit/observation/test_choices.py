@@ -29,6 +29,7 @@ MASK = np.array([[1, 1, 0, 0, 1, 1, 0, 1, *([0] * 4), 1, 0, 0, 1, 0, 0, 1, 1]], 
 EVERY_ACTION = [(op, left, right) for op in range(2) for left in range(3) for right in range(2)]
 
 
+@pytest.mark.requirement("0.11")
 def test_the_marginal_mask_is_the_union_over_the_parents():
     expected = [[True, True, True, False, True, True, True]]
     np.testing.assert_array_equal(marginalize(SPEC, MASK), expected)
@@ -49,6 +50,7 @@ def test_unused_heads_become_neutral():
 
 
 @pytest.mark.parametrize("action", EVERY_ACTION)
+@pytest.mark.requirement("0.9")
 def test_an_action_is_allowed_whatever_stands_in_heads_it_does_not_use(action):
     legal = SPEC.canonicalize(action) in LEGAL
     assert is_allowed(SPEC, MASK, np.array([action])).tolist() == [legal]

@@ -102,6 +102,7 @@ def expected_moves(source):
 
 
 @pytest.mark.parametrize("source", SOURCES)
+@pytest.mark.requirement("1.1")
 def test_one_source_moves_its_documented_fields_in_its_environment_only(source):
     arrays = build_arrays(num_envs=3)
     before = encode(arrays)
@@ -143,6 +144,7 @@ def test_every_field_moves_but_those_that_nothing_can_move():
     assert stuck == impossible | {"slot0.alpha_upstream", "slot2.alpha_downstream"}
 
 
+@pytest.mark.requirement("1.1", "1.4")
 def test_observations_are_float32_and_within_the_range_of_their_fields():
     observations = encode(build_arrays(num_envs=4))
     assert observations.dtype == np.float32
@@ -152,6 +154,7 @@ def test_observations_are_float32_and_within_the_range_of_their_fields():
     assert ((observations >= low) & (observations <= high)).all()
 
 
+@pytest.mark.requirement("1.1")
 def test_what_is_not_measured_has_its_code_and_never_zero():
     arrays = build_arrays(num_envs=1)
     always = {"best_accuracy", "best_loss", "alpha", "alpha_target", "max_parameters"}
@@ -204,6 +207,7 @@ def test_without_a_seed_only_the_stage_and_noop_are_shown(stage):
 
 @settings(max_examples=40)
 @given(host_reports())
+@pytest.mark.requirement("1.1", "1.2")
 def test_one_hots_sum_to_one_and_reports_never_break_a_range(host):
     arrays = gather_arrays([host], [build_signals()])
     layout = build_layout(len(host.slots), telemetry=True)
@@ -220,6 +224,7 @@ def test_one_hots_sum_to_one_and_reports_never_break_a_range(host):
     ("initial", "target"), [(math.log(50257), 3.5), (2.3, 0.1), (2.3, 2.0), (0.7, 0.0)]
 )
 @pytest.mark.parametrize("share", [0.0, 1.0, 1.5])
+@pytest.mark.requirement("2.3")
 def test_losses_up_to_half_above_the_initial_one_are_not_cut(initial, target, share):
     task = replace(SCALE_TASK, initial_loss=initial, target_loss=target)
     encoder = ObservationEncoder(LAYOUT, task)
@@ -242,6 +247,7 @@ def test_losses_up_to_half_above_the_initial_one_are_not_cut(initial, target, sh
         ("seeds.gradient_norm", 1e5, "slot1.telemetry.gradient_norm", 1),
     ],
 )
+@pytest.mark.requirement("2.3")
 def test_what_is_cut_is_counted_under_its_name(source, value, name, end):
     encoder = ObservationEncoder(LAYOUT, SCALE_TASK)
     arrays = build_arrays(num_envs=4)
@@ -255,6 +261,7 @@ def test_what_is_cut_is_counted_under_its_name(source, value, name, end):
     assert encoder.saturated() == {}
 
 
+@pytest.mark.requirement("2.3")
 def test_the_share_is_that_of_the_measured_values():
     encoder = ObservationEncoder(LAYOUT, SCALE_TASK)
     arrays = build_arrays(num_envs=4)
@@ -290,6 +297,7 @@ def test_a_task_of_unknown_batches_is_refused():
 
 
 @pytest.mark.parametrize("stage", [5, 11, -2])
+@pytest.mark.requirement("1.2")
 def test_a_stage_that_does_not_exist_is_refused_with_its_place(stage):
     arrays = build_arrays()
     arrays.seeds.stage[1, 2] = stage
@@ -298,6 +306,7 @@ def test_a_stage_that_does_not_exist_is_refused_with_its_place(stage):
 
 
 @pytest.mark.parametrize("blueprint", [-1, 13])
+@pytest.mark.requirement("1.3")
 def test_a_blueprint_that_is_not_registered_is_refused_with_its_place(blueprint):
     arrays = build_arrays()
     arrays.seeds.blueprint[1, 2] = blueprint

@@ -59,6 +59,7 @@ def test_blocks_have_the_documented_sizes():
         ("slot1.telemetry.improvement", np.log(2.5) / np.log(101)),
     ],
 )
+@pytest.mark.requirement("1.1")
 def test_a_quantity_is_scaled_as_documented(name, value):
     assert read(build_arrays(), name) == pytest.approx(value)
 
@@ -82,6 +83,7 @@ def test_gradients_vanish_and_explode_at_the_documented_norms(norm, vanishing, e
     assert read(arrays, "slot2.telemetry.gradient_exploding") == exploding
 
 
+@pytest.mark.requirement("4.4")
 def test_gradient_health_is_shown_as_it_is_now_only():
     shown = [field.name for field in LAYOUT.fields if "health" in field.name]
     assert shown == [f"slot{slot}.telemetry.gradient_health" for slot in range(3)]
@@ -116,6 +118,7 @@ def test_the_algorithm_is_that_of_the_style(style):
 
 
 @pytest.mark.parametrize("blueprint", list(Blueprint))
+@pytest.mark.requirement("1.3")
 def test_each_blueprint_has_its_place(blueprint):
     arrays = build_arrays()
     arrays.seeds.blueprint[:] = blueprint

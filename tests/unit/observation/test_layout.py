@@ -38,6 +38,7 @@ def repeat(names, prefix, slots):
 
 @pytest.mark.parametrize("slots", [1, 2, 3, 5])
 @pytest.mark.parametrize("telemetry", [False, True])
+@pytest.mark.requirement("1.1")
 def test_fields_come_in_the_documented_order(slots, telemetry):
     expected = BASE.split() + repeat(SLOT, "", slots)
     if telemetry:
@@ -50,10 +51,12 @@ def test_fields_come_in_the_documented_order(slots, telemetry):
 @pytest.mark.parametrize(
     ("slots", "telemetry", "size"), [(1, False, 62), (3, False, 140), (3, True, 218)]
 )
+@pytest.mark.requirement("0.3", "1.1")
 def test_an_observation_has_23_fields_and_39_or_65_per_slot(slots, telemetry, size):
     assert build_layout(slots, telemetry=telemetry).size == size
 
 
+@pytest.mark.requirement("0.3", "1.1")
 def test_documented_offsets_hold():
     layout = build_layout(3, telemetry=True)
     names = ["train_loss", "train_accuracy", "loss_history_1", "parameters", "slot0.active"]
@@ -81,6 +84,7 @@ def test_the_version_tells_layouts_apart_but_not_numbers_of_slots():
     assert versions[1, True] == versions[3, True] == "growth-1/39+26"
 
 
+@pytest.mark.requirement("1.1")
 def test_codes_of_the_unknown_lie_below_the_range_and_are_never_zero():
     for field in build_layout(1, telemetry=True).fields:
         assert field.low < field.high

@@ -86,6 +86,7 @@ def with_same_slots(first, second):
 
 @settings(max_examples=30)
 @given(st.builds(with_same_slots, host_reports(), host_reports()))
+@pytest.mark.requirement("3.1", "4.2")
 def test_masks_equal_legality_under_every_reachable_choice_of_parents(hosts):
     spec, masks = mask(*hosts)
     for host, row in zip(hosts, masks, strict=True):
@@ -94,6 +95,7 @@ def test_masks_equal_legality_under_every_reachable_choice_of_parents(hosts):
 
 @settings(max_examples=30)
 @given(st.builds(with_same_slots, host_reports(), host_reports()), st.integers(0, 2**32 - 1))
+@pytest.mark.requirement("3.1")
 def test_what_is_sampled_from_masks_is_never_refused(hosts, seed):
     spec, masks = mask(*hosts)
     rng = np.random.default_rng(seed)
@@ -114,6 +116,7 @@ def test_masks_allow_what_legality_does_not_refuse(host, choices):
 
 
 @pytest.mark.parametrize("stage", [*SeedStage][2:], ids=lambda stage: stage.name)
+@pytest.mark.requirement("3.1")
 def test_without_a_free_slot_the_blueprint_is_noop_and_without_alpha_the_rest_is_neutral(stage):
     slots = [build_slot_report(f"r0c{k}", stage, gate_passed=True) for k in range(2)]
     spec, masks = mask(build_host_report(*slots))
@@ -135,6 +138,7 @@ def test_an_alpha_that_counts_as_a_target_does_so_in_the_masks(alpha):
 
 @pytest.mark.parametrize("gate_parameters", [0, 5])
 @pytest.mark.parametrize("max_parameters", [900, 1000, 1005, 1020, 1025, 1100, None])
+@pytest.mark.requirement("0.9")
 def test_the_budget_is_compared_to_the_parameter(max_parameters, gate_parameters):
     sizes = {Blueprint.NORM: 20, Blueprint.DEPTHWISE: 100}
     slots = [
@@ -147,6 +151,7 @@ def test_the_budget_is_compared_to_the_parameter(max_parameters, gate_parameters
 
 
 @pytest.mark.parametrize("age", [1, 2, 3])
+@pytest.mark.requirement("0.5")
 def test_a_seed_may_be_pruned_from_the_least_age_on(age):
     seed = build_seed_report(age_epochs=age)
     slot = build_slot_report(stage=SeedStage.TRAINING, seed=seed)
@@ -165,6 +170,7 @@ def test_only_the_stage_counts_where_no_seed_lives():
     np.testing.assert_array_equal(compute_action_masks(arrays, spec), before)
 
 
+@pytest.mark.requirement("1.4")
 def test_masks_are_bool_and_a_new_array_each_time():
     arrays, spec = build_arrays(), build_action_spec(("r0c0", "r0c1", "r0c2"))
     first, second = (compute_action_masks(arrays, spec) for _ in range(2))

@@ -21,6 +21,7 @@ def test_the_longest_ramp_is_that_of_the_slowest_choice():
     assert LONGEST_RAMP == 8
 
 
+@pytest.mark.requirement("1.2")
 def test_each_stage_has_one_place_and_a_free_slot_that_of_dormant():
     stages = [FREE, *SeedStage]
     arrays = build_arrays(num_envs=1, slots=len(stages))

@@ -35,6 +35,7 @@ def test_probabilities_are_the_softmax_over_what_is_legal(seed):
 
 
 @given(seed=st.integers(0, 10_000))
+@pytest.mark.requirement("3.4")
 def test_entropy_is_that_of_the_legal_choices(seed):
     head = MaskedCategorical(*draw(seed))
     expected = [entropy(row) for row in head.log_probs.double().exp().numpy()]
@@ -77,6 +78,7 @@ def test_no_result_is_promoted_to_another_type(dtype):
     assert {result.dtype for result in results} == {dtype}
 
 
+@pytest.mark.requirement("3.2")
 def test_an_illegal_choice_gets_no_gradient_from_a_legal_one():
     logits, legal = draw(1)
     logits.requires_grad_()
@@ -95,6 +97,7 @@ def test_samples_follow_the_probabilities():
     assert deviations.sum() < 20.5  # 0.1 % of chi-square with 5 degrees of freedom lies above
 
 
+@pytest.mark.requirement("3.1")
 def test_no_noise_makes_an_illegal_choice():
     logits, legal = draw(3)
     largest = -math.log(torch.finfo(torch.float32).tiny)
@@ -128,6 +131,7 @@ def test_no_choice_is_legal_where_none_is():
     assert not head.is_legal(head.best())
 
 
+@pytest.mark.requirement("1.4")
 def test_masks_must_be_bool():
     with pytest.raises(
         ShapeError, match=r"legal must be bool of shape \[1, 3\], got torch.float32"

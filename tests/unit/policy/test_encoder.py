@@ -35,6 +35,7 @@ def test_every_feature_reaches_the_trunk():
     assert (observations.grad != 0).all()
 
 
+@pytest.mark.requirement("1.1")
 def test_equal_slots_in_another_order_are_the_same_to_the_trunk():
     encoder, observations = build(SPLIT), draw_normal(3, 9)
     swapped = observations[:, [0, 1, 4, 5, 2, 3, 6, 8, 7]]
@@ -49,6 +50,7 @@ def test_an_observation_without_slots_is_encoded_too():
     assert slots.shape == (3, 0, 0)
 
 
+@pytest.mark.requirement("1.1")
 def test_an_observation_of_another_size_is_refused():
     with pytest.raises(ShapeError, match="observations must have 9 features, got 8"):
         build(SPLIT)(torch.zeros(1, 8))

@@ -62,6 +62,7 @@ def used_table(spec: ActionSpec) -> torch.Tensor:
 
 
 @PROBLEMS
+@pytest.mark.requirement("0.2")
 def test_joint_probabilities_are_those_of_the_oracle_and_sum_to_one(seed, heads):
     problem = Problem(seed, heads)
     joint = problem.walk_all().log_probs.sum(-1).exp()
@@ -79,6 +80,7 @@ def test_expected_entropy_along_the_path_is_the_joint_entropy(seed, heads):
 
 
 @PROBLEMS
+@pytest.mark.requirement("0.2", "3.4")
 def test_a_head_that_is_not_used_has_log_probability_0_and_no_choice(seed, heads):
     problem = Problem(seed, heads)
     path = problem.walk_all()

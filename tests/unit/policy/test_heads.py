@@ -34,6 +34,7 @@ def walk(network, features, masks, actions):
 
 @settings(max_examples=30)
 @given(seed=st.integers(0, 10_000), heads=st.integers(1, 4))
+@pytest.mark.requirement("3.4")
 def test_probabilities_of_all_actions_sum_to_one_and_their_entropy_is_that_of_the_path(seed, heads):
     rng = np.random.default_rng(seed)
     spec = random_spec(rng, heads=heads)
@@ -86,6 +87,7 @@ def test_a_head_learns_from_the_ops_that_use_it_and_from_no_other(op):
 
 
 @pytest.mark.parametrize("op", LifecycleOp)
+@pytest.mark.requirement("0.2", "6.1")
 def test_disturbing_a_head_moves_the_ratio_by_that_head_and_only_where_it_is_used(op):
     network = growth_network()
     features, masks, actions = sample_op(network, op)

@@ -53,6 +53,7 @@ def play_growth(network, seed=0, *, chance=0.2, state=None, deterministic=False)
 
 @pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS)
 @pytest.mark.parametrize("chance", [0.0, 0.2, 1.0])
+@pytest.mark.requirement("5.4")
 def test_evaluating_a_fresh_rollout_gives_ratio_1_and_the_same_values(config, chance):
     network = growth_network(config=config)
     first = play_growth(network, seed=1, chance=chance)
@@ -64,6 +65,7 @@ def test_evaluating_a_fresh_rollout_gives_ratio_1_and_the_same_values(config, ch
         torch.testing.assert_close(evaluation.values, rollout.values, atol=1e-5, rtol=1e-5)
 
 
+@pytest.mark.requirement("5.4")
 def test_the_state_that_a_cut_rollout_carries_matters():
     network = growth_network()
     rollout = play_growth(network, seed=2, chance=0.0, state=draw_normal(2, 1, ROWS, 16))
@@ -72,6 +74,7 @@ def test_the_state_that_a_cut_rollout_carries_matters():
     assert moved.abs().max() > 1e-3
 
 
+@pytest.mark.requirement("3.4")
 def test_a_head_without_a_choice_has_log_probability_and_entropy_0():
     network = growth_network()
     evaluation = evaluate(network, play_growth(network))
@@ -81,6 +84,7 @@ def test_a_head_without_a_choice_has_log_probability_and_entropy_0():
     assert (evaluation.entropies[evaluation.choices] > 0).all()
 
 
+@pytest.mark.requirement("0.4", "3.3")
 def test_the_value_is_that_of_the_state_whatever_is_done_in_it():
     network = growth_network()
     rollout = play_growth(network)
@@ -204,6 +208,7 @@ def test_a_loss_of_conditional_entropies_moves_the_heads_after_the_op_and_nothin
     assert moved == {"slot", "context", "parameter_heads"}
 
 
+@pytest.mark.requirement("3.4")
 def test_what_if_masks_ask_about_an_op_that_was_forbidden():
     network = growth_network()
     what_if = draw_masks(growth_spec(), STEPS, ROWS, density=1.0)

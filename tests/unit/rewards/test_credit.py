@@ -19,11 +19,13 @@ def test_a_net_gain_is_the_lead_over_the_twin_and_unknown_without_one():
     assert compute_net_gain(90.0, None) is None
 
 
+@pytest.mark.requirement("7.5")
 def test_a_seed_the_host_merely_depends_on_is_credited_with_nothing():
     assert compute_credits({"ransomware": 60.0}, 0.0) == {"ransomware": 0.0}
     assert compute_credits({"ransomware": 60.0}, -5.0) == {"ransomware": 0.0}
 
 
+@pytest.mark.requirement("7.2")
 def test_what_is_unknown_earns_nothing_and_says_so():
     assert compute_credits({"a": None, "b": 2.0}, 10.0) == {"a": None, "b": 2.0}
     assert compute_credits({"a": 2.0, "b": -1.0}, None) == {"a": None, "b": None}
@@ -38,6 +40,7 @@ def test_what_is_not_finite_is_unknown(points):
 
 
 @given(contributions, st.none() | points)
+@pytest.mark.requirement("7.2")
 def test_credit_is_at_most_contribution_and_together_at_most_the_net_gain(given_points, gain):
     credits_ = compute_credits(given_points, gain)
     assert credits_.keys() == given_points.keys()

@@ -13,6 +13,7 @@ def build(most=0.2, weight=0.1, discount=0.5):
     return ScaffoldLedger(most_points=most, weight=weight, discount=discount)
 
 
+@pytest.mark.requirement("7.6")
 def test_credit_is_discounted_by_its_delay_and_delivered_once():
     ledger = build()
     ledger.record("a", "b", 1.0, epoch=3)
@@ -46,6 +47,7 @@ def test_seeds_that_are_gone_are_forgotten_but_a_scaffold_may_be():
 
 
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from("xyz"), st.floats(0, 100))))
+@pytest.mark.requirement("7.6")
 def test_an_episode_never_earns_more_than_the_limit(boosts):
     ledger = build(discount=1.0)
     total = 0.0

@@ -68,6 +68,7 @@ def live_and_prune(blueprint, courses, speed):
     return steps
 
 
+@pytest.mark.requirement("7.1")
 def test_parts_sum_to_the_reward():
     parts = RewardParts(**{item.name: 1.5**n for n, item in enumerate(fields(RewardParts))})
     assert parts.total == pytest.approx(sum(1.5**n for n in range(9)), abs=1e-6)
@@ -79,6 +80,7 @@ def test_the_end_pays_the_score_less_the_baseline():
 
 
 @pytest.mark.parametrize("name", list_tasks())
+@pytest.mark.requirement("8.6")
 def test_crashing_is_worth_less_than_all_rent_that_was_left_to_pay(name):
     task = get_task(name).config
     large = build_host_report(parameters=1_000_000)
@@ -91,6 +93,7 @@ def test_crashing_is_worth_less_than_all_rent_that_was_left_to_pay(name):
 
 
 @given(lives=st.lists(LIVES, min_size=1, max_size=3), gamma=st.just(1.0) | st.floats(0.9, 1.0))
+@pytest.mark.requirement("0.12", "7.7")
 def test_seeds_that_are_grown_and_pruned_never_pay(lives, gamma):
     steps = [one for life in lives for one in live_and_prune(*life)]
     meter = build_meter(gamma=gamma)
@@ -100,6 +103,7 @@ def test_seeds_that_are_grown_and_pruned_never_pay(lives, gamma):
 
 
 @given(LIVES)
+@pytest.mark.requirement("7.1")
 def test_every_part_has_its_sign_and_equal_steps_are_paid_equally(life):
     steps = live_and_prune(*life)
     one, other = build_meter(), build_meter()
@@ -116,6 +120,7 @@ def test_every_part_has_its_sign_and_equal_steps_are_paid_equally(life):
     courses=st.lists(st.tuples(st.floats(-90, 90), st.floats(0, 100)), min_size=1, max_size=12),
     gamma=st.floats(0.5, 1.0),
 )
+@pytest.mark.requirement("7.1", "7.7")
 def test_both_potentials_telescope_to_nothing(courses, gamma):
     meter = build_meter(gamma=gamma)
     now, shaping, attribution = FREE_HOST, [], []
@@ -136,6 +141,7 @@ def test_a_gain_is_attributed_when_it_is_made():
 
 
 @pytest.mark.parametrize(("points", "sign"), [(-4.0, 1), (4.0, -1)])
+@pytest.mark.requirement("0.12", "7.2")
 def test_pruning_harm_pays_and_pruning_help_costs(points, sign):
     meter = build_meter()
     now = host(SeedStage.HOLDING, points=points)
@@ -145,6 +151,7 @@ def test_pruning_harm_pays_and_pruning_help_costs(points, sign):
 
 
 @pytest.mark.parametrize(("points", "twin"), [(None, 50.0), (9.0, None)])
+@pytest.mark.requirement("7.2")
 def test_what_is_unmeasured_earns_nothing_and_is_counted(points, twin):
     meter = build_meter()
     parts = meter.pay(step(after=host(SeedStage.BLENDING, points=points), accuracy=90, twin=twin))
@@ -155,6 +162,7 @@ def test_what_is_unmeasured_earns_nothing_and_is_counted(points, twin):
 @pytest.mark.parametrize(
     ("points", "accuracy"), [(60.0, 50.0), (60.0, 40.0), (-5.0, 60.0)], ids=str
 )
+@pytest.mark.requirement("7.5")
 def test_a_fossil_that_gained_nothing_or_did_harm_is_never_paid(points, accuracy):
     meter = build_meter()
     holding, fossil = host(SeedStage.HOLDING, points=points), host(SeedStage.FOSSILIZED)
@@ -201,6 +209,7 @@ def commit_pair(meter, *, points=1.0, partner=SeedStage.FOSSILIZED):
 
 
 @pytest.mark.parametrize("ends_at_once", [False, True])
+@pytest.mark.requirement("7.6")
 def test_a_scaffold_shares_in_a_later_commitment_exactly_once(ends_at_once):
     meter = build_meter()
     before, after = build_pair(), build_pair(SeedStage.FOSSILIZED)
@@ -232,6 +241,7 @@ def test_a_seed_that_is_not_committed_brings_no_synergy(partner):
     assert commit_pair(build_meter(), points=2.0, partner=partner)[1].synergy == 0.0
 
 
+@pytest.mark.requirement("7.8")
 def test_counters_match_what_was_carried_out_and_thrashing_raises_an_alarm():
     config = replace(SHAPED, thrash_cycles=2)
     meter = build_meter(config)
@@ -246,6 +256,7 @@ def test_counters_match_what_was_carried_out_and_thrashing_raises_an_alarm():
     assert meter.is_thrashing
 
 
+@pytest.mark.requirement("7.8")
 def test_pruning_a_seed_that_once_gained_is_no_thrashing():
     meter = build_meter(replace(SHAPED, thrash_cycles=1))
     grown = host(SeedStage.HOLDING, points=5.0)

@@ -45,6 +45,7 @@ def test_a_slot_that_cools_down_is_worth_nothing(stage):
     assert compute_stage_potential(host(stage)) == 0.0
 
 
+@pytest.mark.requirement("7.3")
 def test_rent_is_what_the_score_takes_off_spread_over_the_decisions():
     grown = host(SeedStage.TRAINING, blueprint=Blueprint.CONV_HEAVY)
     whole = TINY.rent_points * math.log(1600 / 1000)
@@ -52,6 +53,7 @@ def test_rent_is_what_the_score_takes_off_spread_over_the_decisions():
     assert compute_rent(FREE_HOST, TINY) == 0.0
 
 
+@pytest.mark.requirement("7.3")
 def test_a_larger_blueprint_pays_more_rent():
     sizes = [Blueprint.NORM, Blueprint.CONV_SMALL, Blueprint.CONV_LIGHT, Blueprint.CONV_HEAVY]
     rents = [compute_rent(host(SeedStage.TRAINING, blueprint=one), TINY) for one in sizes]
@@ -70,6 +72,7 @@ def shock(before, decided, after=FREE_HOST):
     return compute_shock(before, decided, after)
 
 
+@pytest.mark.requirement("7.4")
 def test_an_instant_prune_shocks_more_than_any_ramp():
     holding = host(SeedStage.HOLDING, alpha=0.7)
     shocks = [shock(holding, command(LifecycleOp.PRUNE, speed=speed)) for speed in AlphaSpeed]
@@ -77,6 +80,7 @@ def test_an_instant_prune_shocks_more_than_any_ramp():
     assert shocks == sorted(shocks, reverse=True)
 
 
+@pytest.mark.requirement("7.4")
 def test_steps_up_shock_less_than_one_jump():
     def climb(alpha, target):
         decided = command(LifecycleOp.SET_ALPHA_TARGET, alpha_target=target)
@@ -96,6 +100,7 @@ def test_a_retarget_shocks_by_the_way_it_goes():
     assert shock(holding, down) == pytest.approx(0.5**2 / AlphaSpeed.FAST.epochs)
 
 
+@pytest.mark.requirement("0.10", "7.4")
 def test_a_change_of_style_counts_the_old_and_the_new():
     holding = host(SeedStage.HOLDING, alpha=1.0)
     change = command(

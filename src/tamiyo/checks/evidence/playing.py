@@ -20,10 +20,7 @@ if TYPE_CHECKING:
 
     from tamiyo.contracts import ActionSpec, HostReport
 
-__all__ = ["PLAYED", "play_growth"]
-
-PLAYED: Final = 8
-"""Environments that are played in."""
+__all__ = ["MOST_PLAYED", "play_growth"]
 
 _DILIGENT: Final = (LifecycleOp.FOSSILIZE, LifecycleOp.ADVANCE)
 _EAGER: Final = (*_DILIGENT, LifecycleOp.GERMINATE)
@@ -31,14 +28,17 @@ _FICKLE: Final = (LifecycleOp.PRUNE, LifecycleOp.GERMINATE)
 _HABITS: Final[Sequence[tuple[LifecycleOp, ...] | None]] = (
     None,
     None,
-    (),
     _DILIGENT,
     _FICKLE,
-    None,
+    (),
     _EAGER,
+    None,
     None,
 )
 """Ops each environment prefers, the first legal one is taken, else it waits; ``None`` draws."""
+
+MOST_PLAYED: Final = len(_HABITS)
+"""Environments there are habits for."""
 
 _PAUSE: Final = 6
 """A diligent environment plants in every so many steps."""
@@ -49,10 +49,10 @@ _TRIES: Final = 200
 def play_growth(
     env: HostVectorEnv | SurrogateVectorEnv, *, seed: int, steps: int
 ) -> tuple[Play, tuple[HostCourse, ...]]:
-    """Play one episode in each of eight environments.
+    """Play one episode in each environment.
 
     Args:
-        env: Eight environments, which begin no episodes by themselves.
+        env: Environments, at most eight, which begin no episodes by themselves.
         seed: Seed of everything random.
         steps: Steps at most.
 
@@ -63,7 +63,7 @@ def play_growth(
     if isinstance(env, HostVectorEnv):
         env.record(sink, env.num_envs)
     rng, tries = np.random.default_rng(seed), np.random.default_rng(seed + 1)
-    shown, info = env.reset(seed=[seed, *range(seed, seed + PLAYED - 1)])
+    shown, info = env.reset(seed=[seed, *range(seed, seed + env.num_envs - 1)])
     notes = _Notes(shown, info["action_mask_by_op"].copy(), _report(env))
     while len(notes.actions) < steps and not (notes.ended and notes.ended[-1].any()):
         masks = notes.masks[-1]
@@ -136,7 +136,7 @@ class _Notes:
 def _read_courses(sink: MemorySink) -> tuple[HostCourse, ...]:
     """Sort what was recorded by environment."""
     events = [encode_event(event) for event in sink.events]
-    found, _ = read_courses(events, most=2 * PLAYED)
+    found, _ = read_courses(events, most=2 * MOST_PLAYED)
     return tuple(sorted(map(build_course, found), key=lambda one: one.start.host.environment))
 
 
@@ -145,7 +145,7 @@ def _decide(
 ) -> NDArray[np.int64]:
     """Return an action for every environment, ``[N, H]``; all heads after the op are drawn."""
     narrowed = masks.copy()
-    for row, habit in enumerate(_HABITS):
+    for row, habit in enumerate(_HABITS[: len(masks)]):
         if habit is None:
             continue
         preferred = (*habit, LifecycleOp.GERMINATE) if _is_planting(habit, step) else habit

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from gymnasium.vector import AutoresetMode
 
 from tamiyo.checks.evidence import (
-    PLAYED,
+    MOST_PLAYED,
     Evidence,
     HostCourse,
     Play,
@@ -93,7 +93,7 @@ def _observe_training(folder: RunFolder, seed: int, on_progress: Callable[[str],
     played: tuple[HostCourse, ...] = ()
     rehearsal: Rehearsal | None = None
     if family is not None or config.task is not None:
-        on_progress(f"playing {PLAYED} episodes")
+        on_progress(f"playing {MOST_PLAYED} episodes")
         with failures.noting("an episode", LIVING):
             play, played = _play(config, family, seed)
     on_progress("learning for two rounds")
@@ -143,7 +143,7 @@ def _play(
 ) -> tuple[Play, tuple[HostCourse, ...]]:
     if family is None:
         return play_hosts(config.hosts, seed=seed)
-    env = SurrogateVectorEnv(PLAYED, family, autoreset_mode=AutoresetMode.DISABLED)
+    env = SurrogateVectorEnv(MOST_PLAYED, family, autoreset_mode=AutoresetMode.DISABLED)
     return play_growth(env, seed=seed, steps=family.decision_epochs)
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import torch
 from gymnasium.vector import AutoresetMode
 
 from tamiyo.checks.evidence import (
-    PLAYED,
+    MOST_PLAYED,
     Evidence,
     Play,
     Rehearsal,
@@ -23,7 +23,7 @@ from tamiyo.contracts import LifecycleConfig
 from tamiyo.engine import EngineConfig
 from tamiyo.environment import Baseline, HostEnvConfig, HostVectorEnv
 from tamiyo.learning import TrainerConfig
-from tamiyo.model import drawing_from
+from tamiyo.model import count_trainable, drawing_from
 from tamiyo.rewards import RewardConfig, RewardPreset
 from tamiyo.tasks import build_host, get_task
 
@@ -32,12 +32,23 @@ if TYPE_CHECKING:
 
     from tamiyo.checks.evidence import Cycles, HostCourse
     from tamiyo.learning import LearnedPolicy
+    from tamiyo.tasks import Task
 
 __all__ = ["build_rules", "observe_task", "play_hosts", "rehearse_on_hosts"]
 
-_DECISIONS: Final = 22
-_LEARNERS: Final = 4
-_ROLLOUT_STEPS: Final = 13  # no divisor of an episode, so that rollouts cut some
+
+class _Extent(NamedTuple):
+    """How much is played and learned."""
+
+    played: int
+    decisions: int
+    learners: int
+    rollout_steps: int  # no divisor of an episode, so that rollouts cut some
+
+
+_SMALL: Final = _Extent(played=MOST_PLAYED, decisions=22, learners=4, rollout_steps=13)
+_LARGE: Final = _Extent(played=4, decisions=14, learners=2, rollout_steps=9)
+_LARGE_PARAMETERS: Final = 10_000
 _CYCLES: Final = 40
 _EAGER: Final = LifecycleConfig(
     min_fossilize_contribution=0.0, contribution_errors=0.0, min_blending_epochs=0
@@ -56,10 +67,12 @@ def observe_task(task: str, *, seed: int, on_progress: Callable[[str], None]) ->
     Raises:
         UnknownNameError: If there is no such task.
     """
-    closing = get_task(task).config.closing_epochs
+    found = get_task(task)
+    extent = _choose_extent(found)
+    closing = found.config.closing_epochs
     config = HostEnvConfig(
         task=task,
-        epochs=_DECISIONS + closing,
+        epochs=extent.decisions + closing,
         reward=RewardConfig.preset(RewardPreset.SHAPED),
         baseline=Baseline.TWIN,
         engine=EngineConfig(lifecycle=_EAGER),
@@ -69,7 +82,7 @@ def observe_task(task: str, *, seed: int, on_progress: Callable[[str], None]) ->
     courses: tuple[HostCourse, ...] = ()
     rehearsal: Rehearsal | None = None
     cycles: Cycles | None = None
-    on_progress(f"playing {PLAYED} short episodes on {task}")
+    on_progress(f"playing {extent.played} short episodes on {task}")
     with failures.noting("an episode", LIVING):
         play, courses = play_hosts(config, seed=seed)
     on_progress("learning for two rounds")
@@ -103,7 +116,7 @@ def build_rules(config: HostEnvConfig) -> Rules:
 
 
 def play_hosts(config: HostEnvConfig, *, seed: int) -> tuple[Play, tuple[HostCourse, ...]]:
-    """Play an episode on each of eight hosts.
+    """Play an episode on each of a few hosts, fewer where they are large.
 
     Args:
         config: What the episodes are like; the hosts form no groups.
@@ -111,7 +124,8 @@ def play_hosts(config: HostEnvConfig, *, seed: int) -> tuple[Play, tuple[HostCou
     """
     baseline = Baseline.TWIN if config.baseline == Baseline.GROUP else config.baseline
     alone = replace(config, group_size=1, baseline=baseline)
-    env = HostVectorEnv(PLAYED, alone, autoreset_mode=AutoresetMode.DISABLED)
+    extent = _choose_extent(config.build_task())
+    env = HostVectorEnv(extent.played, alone, autoreset_mode=AutoresetMode.DISABLED)
     try:
         return play_growth(env, seed=seed, steps=config.task_config.decision_epochs)
     finally:
@@ -133,12 +147,20 @@ def rehearse_on_hosts(
         seed: Seed of everything random.
         start: A policy to begin with.
     """
-    env = HostVectorEnv(max(_LEARNERS, config.group_size), config)
-    steps = min(_ROLLOUT_STEPS, config.task_config.decision_epochs)
+    extent = _choose_extent(config.build_task())
+    env = HostVectorEnv(max(extent.learners, config.group_size), config)
+    steps = min(extent.rollout_steps, config.task_config.decision_epochs)
     try:
         return rehearse(env, learner, steps=steps, seed=seed, start=start)
     finally:
         env.close()
+
+
+def _choose_extent(task: Task) -> _Extent:
+    """Choose how much is to be seen of a task, by the size of its host."""
+    with drawing_from(torch.Generator()):
+        parameters = count_trainable(build_host(task.host))
+    return _SMALL if parameters < _LARGE_PARAMETERS else _LARGE
 
 
 def _cycle(name: str, seed: int) -> Cycles:

@@ -53,6 +53,7 @@ def copy_optimizer_state(optimizer):
 
 @pytest.mark.parametrize("event", [germinate, fossilize, prune])
 @pytest.mark.parametrize("build", OPTIMIZERS.values(), ids=OPTIMIZERS)
+@pytest.mark.requirement("8.2")
 def test_growth_touches_no_state_of_what_stays_and_drops_that_of_what_goes(build, event):
     model, optimizer, growing = follow(build, stage=SeedStage.HOLDING)
     before = copy_optimizer_state(optimizer)
@@ -117,6 +118,7 @@ def test_a_frozen_host_that_the_optimizer_holds_is_left_alone_while_its_seed_lea
     assert not torch.equal(model.seeds["r0c0"].scale, scale)
 
 
+@pytest.mark.requirement("8.2")
 def test_two_hundred_seeds_leave_nothing_behind():
     model, optimizer, growing = follow()
     before = members(optimizer)
@@ -237,6 +239,7 @@ def add_a_stranger(optimizer):
         (add_a_stranger, "12 memberships of 12 parameters for 11 expected"),
     ],
 )
+@pytest.mark.requirement("8.2")
 def test_a_tampered_membership_is_found(tamper, got):
     _, optimizer, growing = follow(stage=SeedStage.BLENDING)
     growing.check_membership()

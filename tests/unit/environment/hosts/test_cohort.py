@@ -72,6 +72,7 @@ def test_the_last_step_closes_and_judges_what_is_committed():
         assert (end.committed, end.diverged) == ((0, 0), False)
 
 
+@pytest.mark.requirement("8.6")
 def test_a_diverged_episode_ends_at_once_on_what_was_restored():
     # The twin of the first stands before it.
     cohort, _ = build({0: 1, 1: 2}, diverges=(1, 2))
@@ -85,6 +86,7 @@ def test_a_diverged_episode_ends_at_once_on_what_was_restored():
     assert parts.baseline == -end.host_score
 
 
+@pytest.mark.requirement("8.6")
 def test_divergence_while_closing_is_told_and_costs_the_same():
     cohort, _ = build({0: 1}, diverges=(1, DECISIONS + 3))
     for _ in range(DECISIONS):

@@ -40,6 +40,7 @@ def test_only_committed_seeds_count_for_the_score():
     assert score_committed(TINY, result) == pytest.approx(expected)
 
 
+@pytest.mark.requirement("4.2")
 def test_a_refused_command_is_paid_as_waiting(population):
     course = HostCourse(QUICK, QUICK.task_config, population.initial[0])
     refused = germinate(Blueprint.CONV_HEAVY)

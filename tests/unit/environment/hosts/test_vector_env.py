@@ -24,6 +24,7 @@ def played():
     return env, list(play_random(env, start, DECISIONS + 1))
 
 
+@pytest.mark.requirement("3.1")
 def test_everything_fits_its_space_and_nothing_legal_is_refused(played):
     env, outcomes = played
     for observations, rewards, terminated, truncated, info in outcomes:
@@ -45,6 +46,7 @@ def test_an_episode_ends_after_its_decisions_and_another_begins(played):
     assert env.episode_length == DECISIONS
 
 
+@pytest.mark.requirement("7.1")
 def test_parts_sum_to_the_reward_and_the_return_is_the_gain_and_what_is_paid_beside(played):
     _, outcomes = played
     for _, rewards, _, _, info in outcomes:
@@ -57,6 +59,7 @@ def test_parts_sum_to_the_reward_and_the_return_is_the_gain_and_what_is_paid_bes
     assert np.abs(parts[:, 2:-2].sum(1)).max() < 1
 
 
+@pytest.mark.requirement("4.2")
 def test_an_illegal_action_becomes_wait_and_says_so():
     env, _ = build_env(1)
     fossilize = wait(env)
@@ -94,6 +97,7 @@ def test_the_first_episode_of_a_seed_is_the_run_of_that_seed(tmp_path):
     assert info["final_info"]["score"][0] == result["control_accuracy"]
 
 
+@pytest.mark.requirement("7.2")
 def test_waiting_gains_nothing_over_the_twin():
     env, _ = build_env(2)
     totals = sum(env.step(wait(env))[1] for _ in range(DECISIONS))

@@ -43,10 +43,12 @@ def find_kinds(*rounds):
     return [alarm.kind for alarm in find_alarms(report, history)]
 
 
+@pytest.mark.requirement("6.4")
 def test_ordinary_updates_raise_no_alarm():
     assert find(*[ORDINARY] * 10) == ()
 
 
+@pytest.mark.requirement("6.4")
 def test_collapsed_entropy_is_told_after_three_rounds():
     collapsed = with_entropy(0.05)
     (alarm,) = find(ORDINARY, collapsed, collapsed, collapsed)
@@ -57,6 +59,7 @@ def test_collapsed_entropy_is_told_after_three_rounds():
     "entropies",
     [(0.05, 0.05), (0.05, 0.2, 0.05), (0.05, None, 0.05), (None, None, None), (0.1, 0.1, 0.1)],
 )
+@pytest.mark.requirement("6.4")
 def test_entropy_that_recovers_or_was_not_measured_is_no_collapse(entropies):
     # Not measured: forced rows and heads that were not used.
     assert find(*map(with_entropy, entropies)) == ()
@@ -70,6 +73,7 @@ def test_entropy_that_recovers_or_was_not_measured_is_no_collapse(entropies):
         ({"kl": 0.11}, "divergence of the policy was 0.11, above 0.1"),
     ],
 )
+@pytest.mark.requirement("6.4")
 def test_a_jump_of_the_policy_is_told_at_once(changes, alarm):
     assert find(with_policy(**changes)) == (alarm,)
     assert find(with_policy(**changes), ORDINARY) == ()
@@ -97,16 +101,19 @@ def test_every_alarm_has_its_kind(report, kind):
     assert find_kinds(*[report] * 5) == [kind]
 
 
+@pytest.mark.requirement("6.4")
 def test_the_limits_of_a_jump_are_no_jump():
     assert find(with_policy(ratio_highest=5.0, ratio_lowest=0.1, kl=0.1)) == ()
 
 
+@pytest.mark.requirement("6.4")
 def test_the_ratio_of_a_single_head_is_no_alarm():
     heads = dict(ORDINARY.heads)
     heads["op"] = replace(heads["op"], ratio_highest=50.0, ratio_lowest=0.0)
     assert find(replace(ORDINARY, heads=heads)) == ()
 
 
+@pytest.mark.requirement("6.4")
 def test_a_critic_worse_than_a_constant_is_told_after_three_rounds():
     collapsed = with_value(explained_variance=-0.5, absolute_error=1.2)
     (alarm,) = find(collapsed, collapsed, collapsed)
@@ -134,6 +141,7 @@ def test_a_critic_with_an_excuse_did_not_collapse(changes):
 @pytest.mark.parametrize(
     ("figure", "noun"), [("advantage", "advantage"), ("value_error", "value error")]
 )
+@pytest.mark.requirement("3.3")
 def test_an_op_that_stays_off_is_told_after_five_rounds(figure, noun, sign):
     drifting = with_op(**{figure: sign * 1.0})
     (alarm,) = find(*[drifting] * 5)
@@ -178,6 +186,7 @@ def test_drift_is_silent_where_returns_or_advantages_are_all_equal():
 
 
 @pytest.mark.parametrize(("share", "alarms"), [(0.25, 1), (0.1, 0), (0.0, 0)])
+@pytest.mark.requirement("7.8")
 def test_planting_and_pruning_without_gain_is_told(share, alarms):
     rollout = replace(ORDINARY.rollout, environment={THRASHING_METRIC: share})
     found = find(replace(ORDINARY, rollout=rollout))
