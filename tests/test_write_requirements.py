@@ -41,9 +41,8 @@ def test_the_page_is_what_the_code_says():
 def test_tests_are_found_by_their_marks(tmp_path):
     folder = tmp_path / "tests"
     folder.mkdir()
-    (folder / "test_one.py").write_text(
-        'import pytest\n@pytest.mark.requirement("1.1", "2.2")\ndef test_a(): ...\ndef test_b(): ...'
-    )
+    marked = '@pytest.mark.requirement("1.1", "2.2")\ndef test_a(): ...\n'
+    (folder / "test_one.py").write_text(f"import pytest\n{marked}def test_b(): ...\n")
     found = write_requirements.find_tests(folder)
     assert found == {number: [("tests/test_one.py", "test_a")] for number in ("1.1", "2.2")}
 

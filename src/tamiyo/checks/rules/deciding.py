@@ -71,6 +71,8 @@ def check_masks(evidence: Evidence) -> Iterator[Finding]:
         yield Finding(
             taken == 0, f"{int(play.tried.sum())} actions against the masks, {taken} carried out"
         )
+    if evidence.played:
+        yield _check_execution(evidence, play)
     yield _check_neutral(play, sent)
     if play.hosts:
         yield _check_full(play)
@@ -116,6 +118,22 @@ def check_entropy(evidence: Evidence) -> Iterator[Finding]:
     yield _check_probabilities(rehearsal)
     if Head.BLUEPRINT in rehearsal.after.specs.actions.names:
         yield _check_forbidden(rehearsal)
+
+
+def _check_execution(evidence: Evidence, play: Play) -> Finding:
+    """What the masks called legal was carried out by the model, and nothing else."""
+    differing = [
+        course.locate(step)
+        for place, course in enumerate(evidence.played)
+        for moment, step in enumerate(course.steps[: len(play.valid)])
+        if step.decision is not None
+        and play.valid[moment, place]
+        and not step.decision.action_valid
+    ]
+    return find_violations(
+        [f"{where} was legal by the masks and refused by the model" for where in differing],
+        f"{int(play.valid.sum())} legal actions were carried out by the models",
+    )
 
 
 def _check_neutral(play: Play, sent: np.ndarray[tuple[int, int], np.dtype[np.bool_]]) -> Finding:

@@ -41,7 +41,11 @@ _STAGES: Final = 10
 _BLUEPRINTS: Final = 13
 
 _TOLERANCE: Final = 1e-5
+_UNKNOWN: Final = -2.0
+"""Code for points that were not measured."""
+
 _MOST_SATURATED: Final = 0.01
+_LARGEST_NORMALIZED: Final = 10.0
 _RETIRED_STAGE: Final = 5
 
 
@@ -173,6 +177,8 @@ def check_saturation(evidence: Evidence) -> Iterator[Finding]:
             for name, share in update.rollout.saturated.items():
                 shares[name] = shares.get(name, 0.0) + share / len(evidence.updates)
         yield _judge_shares(shares, f"over {len(evidence.updates)} updates")
+    if evidence.rehearsal is not None and evidence.rehearsal.normalizes:
+        yield _check_counting(evidence.rehearsal.rounds[-1])
     if evidence.play is not None:
         yield _judge_shares(evidence.play.saturated, f"in {evidence.play.valid.size} decisions")
 
@@ -245,6 +251,9 @@ def _expect(
         stage = SeedStage.DORMANT if slot.stage is None else slot.stage
         expected[first + _STAGE + list(SeedStage).index(stage)] = 1.0
         expected[first + _ALPHA] = 0.0 if slot.seed is None else slot.seed.alpha.alpha
+        is_unknown = slot.seed is not None and slot.seed.contribution is None
+        if is_unknown and slot.stage != SeedStage.TRAINING:
+            expected[first + _CONTRIBUTION] = _UNKNOWN
         if slot.seed is not None and slot.seed.contribution is not None:
             points = slot.seed.contribution.points
             if math.isfinite(points) and slot.stage != SeedStage.TRAINING:
@@ -273,6 +282,18 @@ def _check_frozen(one: Round, number: int) -> Finding:
         not bool(differs.any()),
         f"round {number}: {int(differs.sum())} of {differs.numel()} rows of the buffer are not "
         "what was shown on the scale the round began with",
+    )
+
+
+def _check_counting(one: Round) -> Finding:
+    """Count what the scale cut in a rollout, and compare with what it says itself."""
+    cut = one.rollout.observations.abs() >= _LARGEST_NORMALIZED
+    fields = int(cut.flatten(0, 1).any(0).sum())
+    told = sum(name.startswith("observation[") for name in one.report.rollout.saturated)
+    return Finding(
+        (fields > 0) == (told > 0),
+        f"a learner met {int(cut.sum())} values at the limit of the scale and was told of "
+        f"{told} fields that were cut",
     )
 
 

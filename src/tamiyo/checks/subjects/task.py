@@ -47,8 +47,9 @@ class _Extent(NamedTuple):
 
 
 _SMALL: Final = _Extent(played=MOST_PLAYED, decisions=22, learners=4, rollout_steps=13)
-_LARGE: Final = _Extent(played=4, decisions=14, learners=2, rollout_steps=9)
-_LARGE_PARAMETERS: Final = 10_000
+_LARGE: Final = _Extent(played=4, decisions=12, learners=2, rollout_steps=7)
+_LARGE_EPOCH: Final = 100_000
+"""Parameters times batches from which on an epoch takes long."""
 _CYCLES: Final = 40
 _EAGER: Final = LifecycleConfig(
     min_fossilize_contribution=0.0, contribution_errors=0.0, min_blending_epochs=0
@@ -157,10 +158,11 @@ def rehearse_on_hosts(
 
 
 def _choose_extent(task: Task) -> _Extent:
-    """Choose how much is to be seen of a task, by the size of its host."""
+    """Choose how much is to be seen of a task, by what an epoch costs."""
     with drawing_from(torch.Generator()):
         parameters = count_trainable(build_host(task.host))
-    return _SMALL if parameters < _LARGE_PARAMETERS else _LARGE
+    batches = task.config.batches_per_epoch or 1
+    return _SMALL if parameters * batches < _LARGE_EPOCH else _LARGE
 
 
 def _cycle(name: str, seed: int) -> Cycles:
