@@ -9,7 +9,7 @@ export OMP_NUM_THREADS := 1
 
 .DEFAULT_GOAL := help
 .PHONY: help setup format format-check lint types imports sizes spell check test test-slow \
-        test-gpu coverage demo bench compare clean
+        test-gpu coverage faults demo bench compare clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -63,6 +63,9 @@ coverage: $(READY)  ## branch coverage, at least 95 %
 demo: $(READY)  ## grow two small networks on digits, by rules and by a trained controller
 	@$(BIN)/tamiyo grow --task digits-canvas --controller heuristic --seed 0 --out runs/demo --overwrite
 	@$(BIN)/tamiyo grow --task digits-cnn --controller learned --seed 0 --out runs/demo-learned --overwrite
+
+faults: $(READY)  ## plant every fault of tests/faults and see that it is caught
+	@$(BIN)/python -m tools.faults
 
 bench: $(READY)  ## time the parts that runs spend their time in
 	@set -e; for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python "$$file"; done

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import gc
 import math
+from copy import copy
 from dataclasses import replace
 
 import pytest
@@ -227,6 +228,13 @@ def test_judging_an_interrupted_member_switches_live_seeds_off():
     assert final.parameters == 85 + member.model.slots["r0c0"].seed.parameters
     member.model.ramp_out_uncommitted(0, initiator=Initiator.CLOSING, reason="test")
     assert member.judge() == final
+
+
+def test_nothing_before_the_final_report_looks_at_the_test_split():
+    member, other = grow_everything(), grow_everything()
+    member.data = copy(member.data)
+    member.data.test = None
+    assert member.step(WAIT) == other.step(WAIT)
 
 
 def test_judging_changes_nothing():
