@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from tamiyo.contracts import ArtifactError
@@ -28,6 +30,7 @@ class RunFolder:
         export: Folder of the exported network.
         picture: The growth picture.
         checkpoint: The state of a controller's training.
+        earlier_checkpoint: The one before it, to go back to.
         curve: The learning picture.
     """
 
@@ -37,6 +40,7 @@ class RunFolder:
         self.export = path / "export"
         self.picture = path / "growth.png"
         self.checkpoint = path / "checkpoint.safetensors"
+        self.earlier_checkpoint = path / "checkpoint.earlier.safetensors"
         self.curve = path / "learning.png"
         self._config = path / "config.json"
         self._result = path / "result.json"
@@ -75,6 +79,18 @@ class RunFolder:
             raise ArtifactError(message)
         return content
 
+    def write_checkpoint(self, content: bytes) -> None:
+        """Write the state of a training, and keep the one before it under another name.
+
+        Raises:
+            OSError: If it cannot be written; the newest one that could is still there then.
+        """
+        if self.checkpoint.exists():
+            self.earlier_checkpoint.unlink(missing_ok=True)
+            with suppress(OSError):  # where a file system has no links, the newest one is all
+                os.link(self.checkpoint, self.earlier_checkpoint)
+        write_atomically(self.checkpoint, content)
+
     def write_result(self, result: Mapping[str, object]) -> None:
         """Write the result of the run."""
         _write_json(self._result, result)
@@ -95,7 +111,8 @@ class RunFolder:
 
     def _clear(self) -> None:
         """Remove what an earlier run left, but its configuration, which is replaced."""
-        for path in (self._result, self.picture, self.events, self.checkpoint, self.curve):
+        checkpoints = self.checkpoint, self.earlier_checkpoint
+        for path in (self._result, self.picture, self.events, *checkpoints, self.curve):
             path.unlink(missing_ok=True)
         if self.export.exists():
             shutil.rmtree(self.export)

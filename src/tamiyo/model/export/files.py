@@ -140,13 +140,18 @@ def load_export(
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file so that it is there whole or not at all."""
+    """Write a file so that it is there whole or not at all, even where power fails."""
     partial = path.with_name(path.name + ".partial")
     with partial.open("wb") as stream:
         stream.write(content)
         stream.flush()
         os.fsync(stream.fileno())
     partial.replace(path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)  # the new name is on the disk, too
+    finally:
+        os.close(folder)
 
 
 def _list_non_persistent(network: nn.Module, state: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -17,13 +17,12 @@ from tamiyo.contracts import (
 )
 from tamiyo.environment import HostVectorEnv
 from tamiyo.learning import Checkpoint, PhaseClock, Trainer, load_policy
-from tamiyo.model import write_atomically
 from tamiyo.recipes.config import is_debugging
 from tamiyo.recipes.learned.config import TrainConfig, build_env, hash_training
 from tamiyo.recipes.learned.log import TrainingLog, cut_log
 from tamiyo.recipes.learned_controller import find_policy
 from tamiyo.recipes.run_folder import RunFolder
-from tamiyo.telemetry import Exports
+from tamiyo.telemetry import EventScan, Exports
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -105,7 +104,8 @@ def resume_training(
 ) -> TrainResult:
     """Go on with a training that was stopped, as if it had not been.
 
-    Events after its last checkpoint are dropped from the log: they are made again.
+    Events after its last checkpoint are dropped from the log: they are made again. One that was
+    killed before its first checkpoint begins anew.
 
     Args:
         path: Its folder.
@@ -185,13 +185,30 @@ class _Training:
     def load(self) -> None:
         """Go on from the checkpoint, and forget the events after it.
 
+        A training that was killed before it wrote one begins anew.
+
         Raises:
-            ArtifactError: If checkpoint or event log is missing or damaged.
+            ArtifactError: If checkpoint or event log is damaged, or the log knows of a checkpoint
+                that is gone.
         """
-        self._trainer.load_checkpoint(self.folder.checkpoint)
-        notes = Checkpoint.load(self.folder.checkpoint).facts.get("notes", {})
+        folder = self.folder
+        if not folder.checkpoint.exists():
+            _refuse_lost_checkpoint(folder)
+            if self._config.start is not None:
+                self.start_from(self._config.start)
+            cut_log(folder.events, 0)
+            return
+        try:
+            self._trainer.load_checkpoint(folder.checkpoint)
+        except ArtifactError as error:
+            if not folder.earlier_checkpoint.exists():
+                raise
+            earlier, newest = folder.earlier_checkpoint.name, folder.checkpoint.name
+            message = f"{error}; {earlier} is the one before it: rename it to {newest} to go on"
+            raise ArtifactError(message) from error
+        notes = Checkpoint.load(folder.checkpoint).facts.get("notes", {})
         self._log.repeatable = notes.get(_RECORDED, 0)
-        cut_log(self.folder.events, self._log.repeatable)
+        cut_log(folder.events, self._log.repeatable)
 
     def run(
         self, sink: EventSink, exports: Exports, should_stop: Callable[[], bool]
@@ -271,7 +288,7 @@ class _Training:
         self._log.sync()
         content = trainer.encode_checkpoint(**{_RECORDED: self._log.repeatable})
         try:
-            write_atomically(self.folder.checkpoint, content)
+            self.folder.write_checkpoint(content)
         except OSError as error:
             message = (
                 f"checkpoint must be writable, got {error.strerror or error} for "
@@ -282,3 +299,20 @@ class _Training:
         self._log.emit(
             CheckpointWritten(updates=trainer.updates, steps=trainer.steps, size_bytes=len(content))
         )
+
+
+def _refuse_lost_checkpoint(folder: RunFolder) -> None:
+    """Refuse to begin anew what once had a checkpoint.
+
+    Raises:
+        ArtifactError: If the log says that one was written.
+    """
+    if not folder.events.exists():
+        return
+    kind = CheckpointWritten.__name__
+    if any(event["event"] == kind for event in EventScan(folder.events, kinds=[kind])):
+        message = (
+            f"checkpoint must be where the log says one was written, got no {folder.checkpoint}: "
+            "put it back, or begin anew with --overwrite"
+        )
+        raise ArtifactError(message)

@@ -20,7 +20,7 @@ from tamiyo.contracts import (
 from tamiyo.environment import SurrogateConfig
 from tamiyo.learning import TrainerConfig
 from tamiyo.policy import NetworkConfig
-from tamiyo.recipes import load_training, resume_training, train_controller
+from tamiyo.recipes import load_training, resume_training, run_folder, train_controller
 from tamiyo.recipes.learned import train as learned_train
 from tamiyo.recipes.learned.config import TrainConfig
 from tamiyo.telemetry import JsonlSink, MemorySink, read_events, summarize_training
@@ -170,10 +170,60 @@ def test_a_checkpoint_that_cannot_be_written_leaves_the_one_before(tmp_path, mon
     train(tmp_path / "run", should_stop=stop_after(2))
     checkpoint = (tmp_path / "run" / "checkpoint.safetensors").read_bytes()
     with monkeypatch.context() as patched:
-        patched.setattr(learned_train, "write_atomically", fail)
+        patched.setattr(run_folder, "write_atomically", fail)
         with pytest.raises(ArtifactError, match="checkpoint must be writable, got No space left"):
             learned_train.resume_training(tmp_path / "run", sink=NullSink())
     assert (tmp_path / "run" / "checkpoint.safetensors").read_bytes() == checkpoint
+
+
+def forget_checkpoints(path, *, events):
+    """Leave what a training leaves that was killed before its first checkpoint."""
+    log = (path / "events.jsonl").read_text().splitlines(keepends=True)
+    kept = [line for line in log if '"CheckpointWritten"' not in line]
+    (path / "events.jsonl").write_text("".join(kept[:events]) + kept[events][:20])
+    for name in ("checkpoint.safetensors", "checkpoint.earlier.safetensors"):
+        (path / name).unlink()
+
+
+def test_a_training_killed_before_its_first_checkpoint_begins_anew(tmp_path):
+    whole, killed = train(tmp_path / "whole"), train(tmp_path / "killed")
+    forget_checkpoints(tmp_path / "killed", events=3)
+    resumed = resume_training(tmp_path / "killed", sink=NullSink())
+    assert resumed.folder.checkpoint.read_bytes() == whole.folder.checkpoint.read_bytes()
+    assert read_updates(resumed) == read_updates(whole)
+    assert killed.steps == resumed.steps
+
+
+def test_a_training_killed_before_its_first_event_begins_anew(tmp_path):
+    whole = train(tmp_path / "whole")
+    train(tmp_path / "killed")
+    forget_checkpoints(tmp_path / "killed", events=1)
+    (tmp_path / "killed" / "events.jsonl").unlink()
+    resumed = resume_training(tmp_path / "killed", sink=NullSink())
+    assert resumed.folder.checkpoint.read_bytes() == whole.folder.checkpoint.read_bytes()
+
+
+def test_a_checkpoint_that_was_lost_is_not_passed_over(tmp_path):
+    train(tmp_path / "run")
+    (tmp_path / "run" / "checkpoint.safetensors").unlink()
+    before = (tmp_path / "run" / "events.jsonl").read_bytes()
+    with pytest.raises(ArtifactError, match="checkpoint must be where the log says one was"):
+        resume_training(tmp_path / "run", sink=NullSink())
+    assert (tmp_path / "run" / "events.jsonl").read_bytes() == before
+
+
+def test_a_damaged_checkpoint_is_refused_with_the_one_before_it_which_is_gone_on_from(tmp_path):
+    whole, run = train(tmp_path / "whole"), tmp_path / "run"
+    train(run, should_stop=stop_after(5))
+    newest, earlier = run / "checkpoint.safetensors", run / "checkpoint.earlier.safetensors"
+    newest.write_bytes(newest.read_bytes()[:100])
+    message = r"whole file of tensors, .* checkpoint\.earlier\.safetensors is the one before it"
+    with pytest.raises(ArtifactError, match=message):
+        resume_training(run, sink=NullSink())
+    earlier.rename(newest)
+    resumed = resume_training(run, sink=NullSink())
+    assert newest.read_bytes() == whole.folder.checkpoint.read_bytes()
+    assert read_updates(resumed) == read_updates(whole)
 
 
 def test_a_finished_training_has_nothing_left_to_do(tmp_path):
