@@ -77,6 +77,7 @@ def call(*arguments, **options):
 setattr(owner, leaf, call)
 sys.exit(main(words))
 """
+_KILLED: Final = -9  # by SIGKILL
 _ONCE: Final = {"TrainingStarted", "CheckpointWritten", "PhasesTimed", "TrainingFinished"}
 """Events of a process, which a resumed training has more of."""
 
@@ -127,7 +128,7 @@ class Subject:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-        return self._judge(path, "by the clock", killed=process.returncode == -9)
+        return self._judge(path, "by the clock", killed=process.returncode == _KILLED)
 
     def kill_at(self, phase: str, number: int) -> Trial:
         """Let it kill itself at a place of the code, at a pass through it."""
@@ -135,7 +136,7 @@ class Subject:
         module, name, _ = _PLACES[phase]
         when = "after" if phase.startswith("after") else "before"
         done = self._train(["-c", _LAUNCH, module, name, when, str(number)], path)
-        return self._judge(path, phase, killed=done.returncode == -9)
+        return self._judge(path, phase, killed=done.returncode == _KILLED)
 
     def _judge(self, path: Path, phase: str, *, killed: bool) -> Trial:
         """Go on with it, compare it with the undisturbed one, and clear up."""
