@@ -9,7 +9,7 @@ export OMP_NUM_THREADS := 1
 
 .DEFAULT_GOAL := help
 .PHONY: help setup format format-check lint types imports sizes spell check test test-slow \
-        test-gpu coverage faults demo bench compare clean
+        test-gpu coverage faults mutants demo bench compare clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -66,6 +66,10 @@ demo: $(READY)  ## grow two small networks on digits, by rules and by a trained 
 
 faults: $(READY)  ## plant every fault of tests/faults and see that it is caught
 	@$(BIN)/python -m tools.faults
+
+mutants: $(READY)  ## change the source at random and count what no test notices
+	@$(BIN)/python -m pip install -qq cosmic-ray==8.7.0
+	@$(BIN)/python -m tools.mutants --out docs/results/mutants.json
 
 bench: $(READY)  ## time the parts that runs spend their time in
 	@set -e; for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python "$$file"; done

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-__all__ = ["Fault", "build_page", "main", "plant", "read_faults"]
+__all__ = ["Fault", "build_page", "main", "plant", "read_faults", "run_on_source"]
 
 _ROOT: Final = Path(__file__).parents[1]
 _PACKAGE: Final = _ROOT / "src" / "tamiyo"
@@ -156,7 +156,7 @@ def main(arguments: Sequence[str]) -> int:
 def _run_all(faults: Sequence[Fault], place: Path, jobs: int) -> dict[str, list[Catch]]:
     """Plant every fault, after the catchers were found silent on the right source."""
     training = place / "training"
-    _run_module(_ROOT / "src", "tamiyo", "train", "--env", "surrogate", "--out", str(training),
+    run_on_source(_ROOT / "src", "tamiyo", "train", "--env", "surrogate", "--out", str(training),
                 "--total-steps", str(_TRAINING_STEPS), "--json")  # fmt: skip
     catchers = dict.fromkeys(catcher for fault in faults for catcher in fault.caught_by)
     print(f"{len(catchers)} catchers on the right source ...", file=sys.stderr)
@@ -201,7 +201,7 @@ def _catch_all(catchers: Iterable[str], source: Path, training: Path) -> list[Ca
 
 def _run_check(source: Path, words: Sequence[str]) -> tuple[dict[str, str], str]:
     """Return the status of each requirement, and what failed in words."""
-    done = _run_module(source, "tamiyo", "check", *words, "--json")
+    done = run_on_source(source, "tamiyo", "check", *words, "--json")
     try:
         checks = json.loads(done.stdout)["checks"]
     except (ValueError, KeyError):
@@ -211,19 +211,33 @@ def _run_check(source: Path, words: Sequence[str]) -> tuple[dict[str, str], str]
 
 
 def _run_test(test: str, source: Path) -> Catch:
-    done = _run_module(source, "pytest", "-q", "-x", "--no-header", "-p", "no:cacheprovider", test)
+    done = run_on_source(
+        source, "pytest", "-q", "-x", "--no-header", "-p", "no:cacheprovider", test
+    )
     last = (done.stdout.strip().splitlines() or [""])[-1]
     return Catch(catcher=test, caught=done.returncode == 1, said=last)
 
 
-def _run_module(source: Path, module: str, *words: str) -> subprocess.CompletedProcess[str]:
-    """Run a module with the package taken from a source."""
+def run_on_source(
+    source: Path, module: str, *words: str, seconds: int = _LONGEST_SECONDS
+) -> subprocess.CompletedProcess[str]:
+    """Run a module with the package taken from a source.
+
+    Args:
+        source: Folder that holds the package.
+        module: The module, as for ``python -m``.
+        *words: Its arguments.
+        seconds: How long it may take.
+
+    Raises:
+        TimeoutExpired: If it takes longer.
+    """
     return subprocess.run(  # noqa: S603  # our own
         [sys.executable, "-B", "-c", _FROM_SOURCE, str(source), module, *words],
         cwd=_ROOT,
         capture_output=True,
         text=True,
-        timeout=_LONGEST_SECONDS,
+        timeout=seconds,
         check=False,
     )
 

@@ -16,9 +16,9 @@ def test_epochs_follow_each_other_and_closing_ones_decide_nothing():
 
 def test_what_is_before_a_step_is_what_was_after_the_last():
     for course in observe_hosts().courses:
-        befores = [step.before for step in course.steps[1:]]
-        assert befores == [step.after for step in course.steps[:-1]]
-        assert all(slot.blueprint_parameters for host in befores for slot in host.slots)
+        earlier = [step.before for step in course.steps[1:]]
+        assert earlier == [step.after for step in course.steps[:-1]]
+        assert all(slot.blueprint_parameters for host in earlier for slot in host.slots)
 
 
 def test_events_of_growth_lie_in_the_epoch_they_happened_in():
