@@ -50,9 +50,7 @@ def observe_hosts() -> Evidence:
     play, courses = play_growth(env, seed=3, steps=14)
     env.close()
     rules = Rules(lifecycle=EAGER, reward=HOSTS.reward, gamma=1.0, task=HOSTS.task_config)
-    return Evidence(
-        subject="hosts", rules=rules, courses=courses, recorded=8, play=play, played=courses
-    )
+    return Evidence(rules=rules, courses=courses, play=play, played=courses)
 
 
 @cache
@@ -62,7 +60,6 @@ def observe_learner() -> Evidence:
     play, _ = play_growth(env, seed=3, steps=10)
     rehearsal = rehearse(SurrogateVectorEnv(6, SURROGATE), LEARNER, steps=7, seed=3)
     return Evidence(
-        subject="learner",
         rules=Rules(lifecycle=SURROGATE.lifecycle, task=SURROGATE.task),
         updates=tuple(one.report for one in rehearsal.rounds),
         play=play,

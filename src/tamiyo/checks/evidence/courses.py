@@ -17,7 +17,6 @@ from tamiyo.contracts import (
     RewardParts,
     RunFinished,
     RunStarted,
-    TwinTrained,
 )
 
 if TYPE_CHECKING:
@@ -65,13 +64,11 @@ class HostCourse:
         start: How it began.
         steps: Its epochs, in order.
         end: How it ended; ``None`` if the record stops before.
-        twin: The host that never grew; ``None`` where none is recorded.
     """
 
     start: RunStarted | EpisodeStarted
     steps: tuple[HostStep, ...]
     end: RunFinished | EpisodeFinished | None
-    twin: TwinTrained | None
 
     @property
     def name(self) -> str:
@@ -127,7 +124,6 @@ def build_course(course: Course) -> HostCourse:
         start=course.start,
         steps=tuple(steps),
         end=ends[0] if ends else None,
-        twin=next(_pick(course, TwinTrained), None),
     )
 
 

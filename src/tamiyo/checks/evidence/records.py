@@ -135,10 +135,9 @@ class Evidence:
     """What checks look at; what is ``None`` or empty was not there to look at.
 
     Attributes:
-        subject: What was looked at, in words.
         rules: What hosts were grown and paid by.
         courses: Hosts whose course is known.
-        recorded: Hosts on record in all, of which ``courses`` are some.
+        left_out: Hosts on record that are not among them, as there are too many.
         updates: Every update on record.
         checkpoint: What a training goes on from.
         is_fresh: Whether that training began with a controller that knew nothing.
@@ -150,10 +149,9 @@ class Evidence:
         lacking: Why there is not more.
     """
 
-    subject: str
     rules: Rules
     courses: tuple[HostCourse, ...] = ()
-    recorded: int = 0
+    left_out: int = 0
     updates: tuple[UpdateReport, ...] = ()
     checkpoint: Checkpoint | None = None
     is_fresh: bool = True

@@ -53,10 +53,11 @@ def check_lives(evidence: Evidence) -> Iterator[Finding]:
         removed += sum(isinstance(event, SeedPruned) for event in events)
         violations += _follow_stages(course)
     if evidence.courses:
+        left_out = f", of {evidence.left_out} more none" if evidence.left_out else ""
         yield find_violations(
             violations,
             f"{planted} seeds of {len(evidence.courses)} hosts lived through their stages in "
-            f"order, {kept} kept and {removed} pruned",
+            f"order, {kept} kept and {removed} pruned{left_out}",
         )
 
 

@@ -69,10 +69,8 @@ def observe_host(
     with failures.noting("a host whose seeds come and go", ("8.2",)):
         cycles = run_cycles(deepcopy(host), slots, example, count=_CYCLES, seed=seed)
     return Evidence(
-        subject=f"host {name}",
         rules=Rules(lifecycle=_EAGER),
         courses=tuple(courses),
-        recorded=len(courses),
         cycles=cycles,
         failures=tuple(failures.noted),
         lacking="nothing to check it on: growing one host neither learns nor is paid",

@@ -60,10 +60,9 @@ def observe_run(path: Path, *, seed: int, on_progress: Callable[[str], None]) ->
         return _observe_training(folder, seed, on_progress)
     courses, total = read_courses(EventScan(folder.events), most=_MOST_COURSES)
     return Evidence(
-        subject=f"run {path}",
         rules=Rules(lifecycle=_read_lifecycle(content)),
         courses=tuple(build_course(course) for course in courses),
-        recorded=total,
+        left_out=total - len(courses),
         lacking="nothing on record to check it on: growing one network neither learns nor is paid",
     )
 
@@ -105,10 +104,9 @@ def _observe_training(folder: RunFolder, seed: int, on_progress: Callable[[str],
     elif family is not None:
         rules = Rules(lifecycle=family.lifecycle, task=family.task)
     return Evidence(
-        subject=f"training {folder.path}",
         rules=rules,
         courses=(*(build_course(course) for course in courses), *played),
-        recorded=total,
+        left_out=total - len(courses),
         updates=updates,
         checkpoint=checkpoint,
         is_fresh=config.start is None,

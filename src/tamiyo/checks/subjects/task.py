@@ -93,10 +93,8 @@ def observe_task(task: str, *, seed: int, on_progress: Callable[[str], None]) ->
     with failures.noting("a host whose seeds come and go", ("8.2",)):
         cycles = _cycle(task, seed)
     return Evidence(
-        subject=f"task {task}",
         rules=build_rules(config),
         courses=courses,
-        recorded=len(courses),
         play=play,
         played=courses,
         rehearsal=rehearsal,

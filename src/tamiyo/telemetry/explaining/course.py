@@ -24,7 +24,6 @@ from tamiyo.contracts import (
     SeedGerminated,
     SeedPruned,
     StageChanged,
-    TwinTrained,
     decode_record,
 )
 
@@ -47,7 +46,6 @@ _KINDS: Final[Mapping[str, type[Any]]] = {
         SeedGerminated,
         SeedPruned,
         StageChanged,
-        TwinTrained,
     )
 }
 _STARTS: Final[Mapping[str, type[Any]]] = {

@@ -39,7 +39,7 @@ def test_of_a_grown_run_the_record_is_read(grown):
     evidence = observe(grown)
     assert [len(course.steps) for course in evidence.courses] == [14]
     assert (evidence.play, evidence.rehearsal, evidence.checkpoint) == (None, None, None)
-    assert evidence.recorded == 1
+    assert evidence.left_out == 0
 
 
 def test_of_a_training_updates_and_checkpoint_are_read_and_its_network_learns(trained):

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from tamiyo.contracts import ArtifactError, ConfigError, EpochCompleted
-from tamiyo.telemetry import find_course
+from tamiyo.telemetry import find_course, read_courses
 from tests.support.events import build_run, build_twin
 from tests.support.explained import build_episodes, encode
 
@@ -72,3 +72,36 @@ def test_an_event_that_lacks_a_field_is_refused():
         ArtifactError, match="event 2 must be a whole DecisionMade: DecisionMade mu"
     ):
         find_course([RUN[0], damaged], epoch=8)
+
+
+def test_all_hosts_of_a_log_are_read_also_those_that_have_not_ended():
+    courses, total = read_courses(encode(build_episodes(3, epochs=20)), most=8)
+    assert [course.episode for course in courses] == [0, 1, 2]
+    assert [count_epochs(course) for course in courses] == [60, 60, 20]
+    assert total == 3
+
+
+def test_of_many_hosts_the_earliest_and_the_newest_are_read():
+    courses, total = read_courses(encode(build_episodes(7)), most=4)
+    assert [course.episode for course in courses] == [0, 1, 5, 6]
+    assert total == 7
+
+
+def test_environments_that_take_turns_are_told_apart():
+    one, other = encode(build_episodes(1)), encode(build_episodes(1))
+    for event in other:
+        event["environment"] = 1
+        if "host" in event:
+            event["host"]["environment"] = 1
+    turns = [event for pair in zip(one, other, strict=True) for event in pair]
+    courses, _ = read_courses(turns, most=4)
+    assert [course.environment for course in courses] == [0, 1]
+    assert [count_epochs(course) for course in courses] == [60, 60]
+
+
+def test_an_event_that_is_not_whole_is_refused_with_its_place():
+    events = encode(build_episodes(1))
+    place = next(i for i, event in enumerate(events) if event["event"] == "EpochCompleted")
+    del events[place]["measured"]
+    with pytest.raises(ArtifactError, match=f"event {place + 1} must be a whole EpochCompleted"):
+        read_courses(events, most=4)
