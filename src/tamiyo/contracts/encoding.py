@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from difflib import get_close_matches
 from enum import Enum
+from functools import cache
 from pathlib import PurePath
 from types import NoneType, UnionType
-from typing import Annotated, Any, Final, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Final, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 from tamiyo.contracts.errors import ArtifactError
 
@@ -62,15 +63,18 @@ def decode_record(record_type: type[_Record], plain: Mapping[str, Any]) -> _Reco
             finite may be the texts ``NaN``, ``Infinity`` and ``-Infinity``, as in an event log.
 
     Raises:
-        ArtifactError: If a field is unknown, of a value its type does not have, or missing without
-            a default.
+        ArtifactError: If it is no mapping, or a field is unknown, of a value its type does not
+            have, or missing without a default.
         ConfigError: If the record refuses its values.
 
     >>> from tamiyo.contracts import MetricScale
     >>> decode_record(MetricScale, {"name": "accuracy", "best": 1.0, "worst": 0.0}).is_share
     True
     """
-    kinds = get_type_hints(record_type, include_extras=True)
+    if not isinstance(plain, Mapping):
+        message = f"{record_type.__name__} must be an object with its fields, got {plain!r}"
+        raise ArtifactError(message)
+    kinds = _find_kinds(cast("Hashable", record_type))
     _check_fields(record_type, plain)
     values = {}
     for name, value in plain.items():
@@ -80,6 +84,12 @@ def decode_record(record_type: type[_Record], plain: Mapping[str, Any]) -> _Reco
             message = f"{name} of {record_type.__name__} must be a {kinds[name]}, got {value!r}"
             raise ArtifactError(message) from error
     return record_type(**values)
+
+
+@cache
+def _find_kinds(record_type: Hashable) -> Mapping[str, Any]:
+    """Return the type of each field; kept, since a log has thousands of the same records."""
+    return get_type_hints(record_type, include_extras=True)
 
 
 def _check_fields(record_type: type[Any], plain: Mapping[str, Any]) -> None:

@@ -124,7 +124,7 @@ class RunFolder:
         """Return the configuration, or ``None`` if a run wrote none here."""
         try:
             found = json.loads(self._config.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+        except (OSError, RecursionError, ValueError):
             return None
         is_run = isinstance(found, dict) and found.get("format") == _FORMAT
         return found if is_run else None

@@ -147,3 +147,9 @@ def test_the_record_s_own_rules_hold():
 
 def test_an_update_needs_no_more_than_its_type_to_be_read_back():
     assert isinstance(decode_record(UpdateReport, rewrite(build_update())), UpdateReport)
+
+
+@pytest.mark.parametrize("plain", [None, 3, "epoch", ["epoch"], float("nan")])
+def test_what_is_no_object_is_no_record(plain):
+    with pytest.raises(ArtifactError, match=r"EpochReport must be an object .*, got "):
+        decode_record(EpochReport, plain)
