@@ -37,6 +37,7 @@ from tamiyo.contracts.errors import (
     check_at_least,
     check_at_most,
     check_choices,
+    decoding,
 )
 from tamiyo.contracts.events import (
     EVENT_SCHEMA,
@@ -239,6 +240,7 @@ __all__ = [
     "check_initial_loss",
     "compute_score",
     "decode_record",
+    "decoding",
     "derive_seed",
     "encode_event",
     "encode_record",

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Self
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final, Self
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from enum import Enum
 
 __all__ = [
@@ -23,7 +24,18 @@ __all__ = [
     "check_at_least",
     "check_at_most",
     "check_choices",
+    "decoding",
 ]
+
+_DAMAGES: Final = (
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    RuntimeError,  # of PyTorch, where tensors do not fit; also that of too deep a nesting
+    TypeError,
+    ValueError,
+)
+_SHOWN_CHARACTERS: Final = 160
 
 
 class TamiyoError(Exception):
@@ -132,3 +144,26 @@ def check_choices(record: object, kinds: Mapping[str, type[Enum]]) -> None:
         if value not in set(kind):
             message = f"{name} must be {' or '.join(str(one) for one in kind)}, got {value!r}"
             raise ConfigError(message)
+
+
+@contextmanager
+def decoding(what: str) -> Iterator[None]:
+    """Refuse content from outside that turns out not to be what it should while it is read.
+
+    Within it only what was read is taken apart, so that no mistake of our own is blamed on a file.
+
+    Args:
+        what: What is read, for example ``"checkpoint runs/a/checkpoint.safetensors"``.
+
+    Raises:
+        ArtifactError: If anything goes wrong that damaged content makes go wrong.
+        TamiyoError: If it was refused already.
+    """
+    try:
+        yield
+    except TamiyoError:
+        raise
+    except _DAMAGES as error:
+        reason = " ".join(f"{type(error).__name__}: {error}".split())[:_SHOWN_CHARACTERS]
+        message = f"{what} must be whole and written by this version of Tamiyo, got {reason}"
+        raise ArtifactError(message) from error

@@ -6,8 +6,6 @@ from tamiyo.learning.buffer import Rollout, TamiyoRolloutBuffer
 from tamiyo.learning.checkpoint import (
     Checkpoint,
     LearnedPolicy,
-    Specs,
-    check_specs,
     encode_policy,
     load_policy,
 )
@@ -22,6 +20,7 @@ from tamiyo.learning.normalizers import (
     ValueNormalizer,
 )
 from tamiyo.learning.ppo import PPO, PPOConfig
+from tamiyo.learning.specs import Specs, check_specs
 from tamiyo.learning.trainer import DEFAULT_ROLLOUT_STEPS, Trainer, TrainerConfig
 from tamiyo.learning.watching import Alarm, PhaseClock, find_alarms
 

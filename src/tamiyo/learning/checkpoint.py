@@ -11,7 +11,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 import torch
 from safetensors import SafetensorError
@@ -19,28 +19,23 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from tamiyo.contracts import (
-    ActionSpec,
     AdvantageReport,
     ArtifactError,
     HeadReport,
-    HeadSpec,
-    ObservationSpec,
     OpReport,
     PolicyReport,
     RolloutReport,
-    SlotBlock,
     UpdateReport,
     ValueReport,
     decode_record,
-    encode_record,
+    decoding,
 )
-from tamiyo.learning.lockstep import Lockstep
 from tamiyo.learning.normalizers import ObservationNormalizer, ValueScale
+from tamiyo.learning.specs import Specs, check_specs, leave_out_slots
 from tamiyo.policy import ActorCritic, NetworkConfig
 
 if TYPE_CHECKING:
     import numpy as np
-    from gymnasium.vector import VectorEnv
     from numpy.typing import NDArray
 
     from tamiyo.policy import ActResult
@@ -48,8 +43,6 @@ if TYPE_CHECKING:
 __all__ = [
     "Checkpoint",
     "LearnedPolicy",
-    "Specs",
-    "check_specs",
     "check_training",
     "decode_report",
     "encode_policy",
@@ -58,94 +51,9 @@ __all__ = [
 
 _FORMAT: Final = "tamiyo-checkpoint-1"
 _HEADER: Final = "tamiyo"
-
-
-class Specs(NamedTuple):
-    """What a policy was made for.
-
-    Attributes:
-        actions: Heads of an action.
-        observation: Layout of an observation.
-    """
-
-    actions: ActionSpec
-    observation: ObservationSpec
-
-    def encode(self) -> dict[str, Any]:
-        """Turn them into JSON values, the same for equal ones."""
-        used_when = [sorted(names) for names in self.actions.used_when]
-        return {
-            "actions": {**encode_record(self.actions), "used_when": used_when},
-            "observation": encode_record(self.observation),
-        }
-
-    @classmethod
-    def read(cls, env: VectorEnv[Any, Any, Any]) -> Specs:
-        """Read them from environments.
-
-        Raises:
-            ConfigError: If the environments cannot be worked with.
-        """
-        lockstep = Lockstep(env)
-        return cls(lockstep.action_spec, lockstep.observation_spec)
-
-    @classmethod
-    def decode(cls, encoded: Mapping[str, Any]) -> Specs:
-        """Build them from what :meth:`encode` returned."""
-        heads = tuple(
-            HeadSpec(
-                name=head["name"],
-                choices=tuple(head["choices"]),
-                parents=tuple(head["parents"]),
-                neutral=head["neutral"],
-            )
-            for head in encoded["actions"]["heads"]
-        )
-        used_when = tuple(frozenset(names) for names in encoded["actions"]["used_when"])
-        observation = dict(encoded["observation"])
-        blocks = tuple(SlotBlock(**block) for block in observation.pop("slot_blocks"))
-        return cls(
-            ActionSpec(heads=heads, used_when=used_when),
-            ObservationSpec(slot_blocks=blocks, **observation),
-        )
-
-    def __str__(self) -> str:
-        digest = hashlib.sha256(json.dumps(self.encode(), sort_keys=True).encode()).hexdigest()
-        pairs = zip(self.actions.names, self.actions.nvec, strict=True)
-        heads = ", ".join(f"{name} of {size}" for name, size in pairs)
-        observation = self.observation
-        return f"layout {observation.version} ({observation.size}) with {heads} [{digest[:8]}]"
-
-
-def check_specs(wanted: Specs, got: Specs) -> None:
-    """Refuse a policy for other observations or actions than there are.
-
-    Args:
-        wanted: Those of the policy.
-        got: Those of the environments.
-
-    Raises:
-        ArtifactError: If they differ; names both.
-    """
-    if wanted != got:
-        message = f"environment must have the policy's {wanted}, got {got}"
-        if _leave_out_slots(wanted) == _leave_out_slots(got):
-            message += ": fit_policy, or evaluate --slots, takes it to another number of slots"
-        raise ArtifactError(message)
-
-
-def _leave_out_slots(specs: Specs) -> dict[str, Any]:
-    """Encode what remains of specifications when nobody knows how many slots there are."""
-    encoded = specs.encode()
-    observation = encoded["observation"]
-    if specs.observation.slot_head is not None:
-        observation["size"] = len(specs.observation.base_indices)
-        observation["slots"] = 0
-        observation["slot_blocks"] = [block.size for block in specs.observation.slot_blocks]
-        for head in encoded["actions"]["heads"]:
-            if head["name"] == specs.observation.slot_head:
-                head["choices"] = []
-    return encoded
+_DIGEST: Final = "sha256"
+_METADATA: Final = "__metadata__"
+_LENGTH_BYTES: Final = 8
 
 
 def check_training(checkpoint: Checkpoint, wanted: Mapping[str, Any]) -> None:
@@ -211,7 +119,9 @@ class Checkpoint:
             for group, parts in self.groups.items()
             for name, tensor in parts.items()
         }
-        return save(tensors, {_HEADER: json.dumps({"format": _FORMAT, **self.facts})})
+        facts = json.dumps({"format": _FORMAT, **self.facts})
+        header, numbers = _split(save(tensors))
+        return save(tensors, {_HEADER: facts, _DIGEST: _digest(header, facts, numbers)})
 
     @classmethod
     def load(cls, path: Path | str) -> Checkpoint:
@@ -221,19 +131,26 @@ class Checkpoint:
             path: The file.
 
         Raises:
-            ArtifactError: If it is missing, truncated, no checkpoint, or one of another format.
+            ArtifactError: If it is missing, truncated, altered, no checkpoint, or one of another
+                format.
         """
         try:
             content = Path(path).read_bytes()
             tensors = load(content)
-            length = int.from_bytes(content[:8], "little")
-            header = json.loads(content[8 : 8 + length])
-            facts = json.loads(header.get("__metadata__", {}).get(_HEADER, "{}"))
-        except (OSError, SafetensorError, ValueError) as error:
+            header, numbers = _split(content)
+            metadata = header.pop(_METADATA, {})
+            text = metadata.get(_HEADER, "{}")
+            facts = json.loads(text)
+        except (OSError, RecursionError, SafetensorError, ValueError) as error:
             message = f"checkpoint must be a whole file of tensors, got {path}: {error}"
             raise ArtifactError(message) from None
-        if facts.get("format") != _FORMAT:
-            message = f"checkpoint must be of format {_FORMAT}, got {facts.get('format')}: {path}"
+        found = facts.get("format") if isinstance(facts, dict) else None
+        if found != _FORMAT:
+            message = f"checkpoint must be of format {_FORMAT}, got {found}: {path}"
+            raise ArtifactError(message)
+        # The first versions wrote none.
+        if metadata.get(_DIGEST, "") not in {"", _digest(header, text, numbers)}:
+            message = f"checkpoint must match its own {_DIGEST}, got {path}: altered or damaged"
             raise ArtifactError(message)
         groups: dict[str, dict[str, Tensor]] = {}
         for name, tensor in tensors.items():
@@ -322,7 +239,7 @@ class LearnedPolicy:
         Raises:
             ArtifactError: If they differ in more than the number of slots.
         """
-        if _leave_out_slots(specs) != _leave_out_slots(self.specs):
+        if leave_out_slots(specs) != leave_out_slots(self.specs):
             check_specs(self.specs, specs)
         network, normalizer = _build_parts(
             specs,
@@ -343,20 +260,41 @@ def load_policy(path: Path | str) -> LearnedPolicy:
         ArtifactError: If it is missing, truncated, no checkpoint, or one of another format.
     """
     checkpoint = Checkpoint.load(path)
-    groups, facts = checkpoint.groups, checkpoint.facts
+    with decoding(f"checkpoint {path}"):
+        return _decode_policy(checkpoint.groups, checkpoint.facts)
+
+
+def _decode_policy(
+    groups: Mapping[str, Mapping[str, Tensor]], facts: Mapping[str, Any]
+) -> LearnedPolicy:
+    """Build the policy that a checkpoint tells of.
+
+    Raises:
+        ArtifactError: If it tells of a larger one than it holds.
+        TypeError: If the length of its episodes is no number.
+    """
     specs = Specs.decode(facts["specs"])
+    config = decode_record(NetworkConfig, facts["config"]["network"])
+    held = sum(tensor.numel() for tensor in groups["network"].values())
+    told = max(specs.observation.size, config.hidden**2, config.slot_hidden)
+    if told > held:
+        message = f"network of a checkpoint must hold its {told} weights, got {held}"
+        raise ArtifactError(message)
     network, normalizer = _build_parts(
         specs,
-        decode_record(NetworkConfig, facts["config"]["network"]),
+        config,
         network=groups["network"],
         normalizer=groups["observation_normalizer"],
     )
+    episode_length = facts.get("episode_length")
+    if not isinstance(episode_length, int | None):
+        raise TypeError(episode_length)
     knows_values = {"value_normalizer", "reward_normalizer"} <= groups.keys()
     return LearnedPolicy(
         network=network,
         normalizer=normalizer,
         specs=specs,
-        episode_length=facts.get("episode_length"),
+        episode_length=episode_length,
         value_scale=ValueScale.read(groups["value_normalizer"], groups["reward_normalizer"])
         if knows_values
         else None,
@@ -397,3 +335,16 @@ def _build_parts(
     scale = ObservationNormalizer(specs.observation)
     scale.load_state_dict(normalizer)
     return built, scale
+
+
+def _split(content: bytes) -> tuple[dict[str, Any], bytes]:
+    """Return the header of a file of tensors, and the numbers behind it."""
+    start = _LENGTH_BYTES + int.from_bytes(content[:_LENGTH_BYTES], "little")
+    header: dict[str, Any] = json.loads(content[_LENGTH_BYTES:start])
+    return header, content[start:]
+
+
+def _digest(header: Mapping[str, Any], facts: str, numbers: bytes) -> str:
+    digest = hashlib.sha256(json.dumps([header, facts], sort_keys=True).encode())
+    digest.update(numbers)
+    return digest.hexdigest()

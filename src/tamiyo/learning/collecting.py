@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from tamiyo.contracts import RolloutReport, derive_seed
-from tamiyo.learning.checkpoint import Specs, check_specs
 from tamiyo.learning.lockstep import Array, Lockstep, Moment
+from tamiyo.learning.specs import Specs, check_specs
 from tamiyo.learning.watching import DecisionListener, NoListener, PhaseClock
 from tamiyo.policy import name_probabilities
 

@@ -17,6 +17,7 @@ from tamiyo.contracts import (
     UpdateReport,
     check_at_least,
     check_at_most,
+    decoding,
     derive_seed,
     encode_record,
 )
@@ -24,8 +25,6 @@ from tamiyo.learning.buffer import TamiyoRolloutBuffer
 from tamiyo.learning.checkpoint import (
     Checkpoint,
     LearnedPolicy,
-    Specs,
-    check_specs,
     check_training,
     decode_report,
 )
@@ -38,15 +37,16 @@ from tamiyo.learning.normalizers import (
     ValueScale,
 )
 from tamiyo.learning.ppo import PPO, PPOConfig
+from tamiyo.learning.specs import Specs, check_specs
 from tamiyo.learning.watching import PhaseClock, find_alarms
 from tamiyo.policy import ActorCritic, NetworkConfig
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from gymnasium.vector import VectorEnv
-    from torch import nn
+    from torch import Tensor, nn
 
     from tamiyo.contracts import EventSink
     from tamiyo.learning.collecting import Collected
@@ -328,9 +328,15 @@ class Trainer:
                 or is of another run: other environments, another seed or other settings.
         """
         checkpoint = Checkpoint.load(path)
-        groups, facts = checkpoint.groups, checkpoint.facts
-        check_specs(Specs.decode(facts["specs"]), self.specs)
-        check_training(checkpoint, self._describe())
+        with decoding(f"checkpoint {path}"):
+            check_specs(Specs.decode(checkpoint.facts["specs"]), self.specs)
+            check_training(checkpoint, self._describe())
+            self._take_over(checkpoint.groups, checkpoint.facts)
+
+    def _take_over(
+        self, groups: Mapping[str, Mapping[str, Tensor]], facts: Mapping[str, Any]
+    ) -> None:
+        """Stand where the trainer stood that a checkpoint of the same training is of."""
         for name, module in self._modules().items():
             module.load_state_dict(groups[name])
         self._ppo.optimizer.load_flat_state_dict(groups.get("optimizer", {}))

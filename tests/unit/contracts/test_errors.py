@@ -22,6 +22,7 @@ from tamiyo.contracts import (
     check_at_least,
     check_at_most,
     check_choices,
+    decoding,
 )
 
 
@@ -78,3 +79,26 @@ def test_an_unknown_name_is_told_what_exists():
 def test_an_unknown_name_survives_the_way_out_of_a_worker_process():
     error = UnknownNameError("task", "x", ["a", "b"])
     assert str(pickle.loads(pickle.dumps(error))) == str(error)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [KeyError("seed"), TypeError("seed"), RecursionError("seed"), OverflowError("seed")],
+)
+def test_what_damaged_content_makes_go_wrong_is_refused_with_its_name(damage):
+    expected = r"file a must be whole .*, got \w+Error: .?seed"
+    with pytest.raises(ArtifactError, match=expected), decoding("file a"):
+        raise damage
+
+
+def test_what_was_refused_already_is_left_as_it_is():
+    refusal = ConfigError("size must be 3, got 4")
+    with pytest.raises(ConfigError, match=r"^size must be 3, got 4$"), decoding("file a"):
+        raise refusal
+
+
+def test_a_reason_of_many_lines_becomes_a_short_one():
+    with pytest.raises(ArtifactError) as refusal, decoding("file a"):
+        raise ValueError("first\nsecond" * 100)
+    assert "first second" in str(refusal.value)
+    assert len(str(refusal.value)) < 300

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 from dataclasses import replace
 
@@ -10,37 +11,12 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from tamiyo.contracts import (
-    ActionSpec,
-    ArtifactError,
-    ObservationSpec,
-    SlotBlock,
-    build_action_spec,
-)
+from tamiyo.contracts import ArtifactError
 from tamiyo.environment import ProbeVectorEnv
 from tamiyo.learning import Trainer, TrainerConfig, encode_policy, load_policy
-from tamiyo.learning.checkpoint import Checkpoint, Specs, check_specs
+from tamiyo.learning.checkpoint import Checkpoint
 from tamiyo.learning.normalizers import ValueScale
 from tamiyo.policy import NetworkConfig
-
-GROWTH = Specs(
-    build_action_spec(("r0c0", "r0c1")),
-    ObservationSpec(
-        size=9, slots=2, slot_blocks=(SlotBlock(offset=3, size=3),), slot_head="slot", version="a"
-    ),
-)
-FLAT = Specs(ActionSpec.independent([3, 2]), ObservationSpec(size=4))
-
-
-@pytest.mark.parametrize("specs", [GROWTH, FLAT], ids=["growth", "flat"])
-def test_specifications_come_back_as_they_were(specs):
-    assert Specs.decode(specs.encode()) == specs
-
-
-def test_other_specifications_are_refused_with_both():
-    check_specs(GROWTH, GROWTH)
-    with pytest.raises(ArtifactError, match=r"layout a \(9\).*, got layout flat \(4\)"):
-        check_specs(GROWTH, FLAT)
 
 
 def test_tensors_and_facts_come_back_as_they_were(tmp_path):
@@ -145,3 +121,37 @@ def test_code_in_a_file_is_refused_and_not_run(tmp_path, save):
     with pytest.raises(ArtifactError, match="must be a whole file of tensors, got"):
         Checkpoint.load(tmp_path / "file")
     assert not (tmp_path / "trace").exists()
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [(b'steps\\": 3', b'steps\\": 4'), (b"F32", b"I32"), (b"\x00\x00\x80?", b"\x00\x00\x81?")],
+    ids=["fact", "dtype", "number"],
+)
+def test_an_altered_file_is_refused(tmp_path, old, new):
+    content = Checkpoint(groups={"one": {"a": torch.ones(2)}}, facts={"steps": 3}).encode()
+    assert old in content
+    (tmp_path / "file").write_bytes(content.replace(old, new, 1))
+    with pytest.raises(ArtifactError, match=r"must match its own sha256, got .*file: altered"):
+        Checkpoint.load(tmp_path / "file")
+
+
+def test_a_file_of_a_version_without_a_digest_is_read(tmp_path):
+    facts = json.dumps({"format": "tamiyo-checkpoint-1", "steps": 3})
+    save_file({"one/a": torch.ones(2)}, tmp_path / "file", {"tamiyo": facts})
+    assert Checkpoint.load(tmp_path / "file").facts["steps"] == 3
+
+
+def test_a_network_that_is_said_to_be_larger_than_what_is_held_is_not_built(tmp_path):
+    trainer = Trainer(
+        ProbeVectorEnv(4, probe="RememberBit5"),
+        TrainerConfig(total_steps=64, rollout_steps=8, network=NetworkConfig(hidden=8)),
+        seed=0,
+    )
+    path = tmp_path / "file"
+    path.write_bytes(trainer.encode_checkpoint())
+    whole = Checkpoint.load(path)
+    config = {"network": {**whole.facts["config"]["network"], "hidden": 4096}}
+    path.write_bytes(replace(whole, facts={**whole.facts, "config": config}).encode())
+    with pytest.raises(ArtifactError, match=r"must hold its 16777216 weights, got \d+"):
+        load_policy(path)

@@ -206,8 +206,12 @@ class ObservationSpec:
         if self.size < 1:
             message = f"size must be at least 1, got {self.size}"
             raise ConfigError(message)
-        taken = [index for slot in self.slot_indices for index in slot]
-        if len(set(taken)) < len(taken) or any(not 0 <= index < self.size for index in taken):
+        # Counted before they are listed: a damaged file may tell of billions.
+        per_slot = sum(max(block.size, 0) for block in self.slot_blocks)
+        is_crowded = self.slots * max(1, per_slot) > self.size
+        taken = [] if is_crowded else [index for slot in self.slot_indices for index in slot]
+        is_shared = len(set(taken)) < len(taken)
+        if is_crowded or is_shared or any(not 0 <= index < self.size for index in taken):
             message = (
                 f"slot_blocks must be apart and within the {self.size} features for {self.slots} "
                 f"slots, got {self.slot_blocks}"
