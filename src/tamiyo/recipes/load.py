@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+import torch
 from torch import nn
 
 from tamiyo.contracts import ArtifactError, ConfigError, TamiyoError
@@ -41,11 +42,16 @@ def load_network(
     """
     folder = Path(folder)
     export = RunFolder(folder).export
+    if export.is_dir():
+        folder = export
 
     def build(host: Mapping[str, object]) -> nn.Module:
-        return _build_exported_host(host) if build_own_host is None else _call(build_own_host)
+        if build_own_host is not None:
+            return _call(build_own_host)
+        size_bytes = sum(path.stat().st_size for path in folder.glob("*.safetensors"))
+        return _build_exported_host(host, size_bytes)
 
-    return load_export(export if export.is_dir() else folder, build)
+    return load_export(folder, build)
 
 
 def _call(build_own_host: Callable[[], nn.Module]) -> nn.Module:
@@ -75,12 +81,24 @@ def _call(build_own_host: Callable[[], nn.Module]) -> nn.Module:
     return host
 
 
-def _build_exported_host(host: Mapping[str, object]) -> nn.Module:
-    name, arguments = host.get("name"), host.get("arguments")
+def _build_exported_host(host: Mapping[str, object], size_bytes: int) -> nn.Module:
+    """Build a task's host, once it is known to be no larger than the file of its weights.
+
+    Raises:
+        ArtifactError: If it is, or nobody says which host it is.
+    """
+    told = host if isinstance(host, dict) else {}  # a forged recipe may hold anything there
+    name, arguments = told.get("name"), told.get("arguments")
     if not isinstance(name, str) or not isinstance(arguments, dict):
         message = (
             "host of an export must have a name and arguments, or be built by the caller "
-            f"(tamiyo.load(folder, build_host)), got {dict(host)}"
+            f"(tamiyo.load(folder, build_host)), got {host}"
         )
         raise ArtifactError(message)
-    return build_host(HostRecipe(name=name, arguments=arguments))
+    recipe = HostRecipe(name=name, arguments=arguments)
+    with torch.device("meta"):  # counted before it takes memory
+        count = sum(weights.numel() for weights in build_host(recipe).parameters())
+    if count > size_bytes:
+        message = f"host of an export must be no larger than its {size_bytes} bytes, got {recipe}"
+        raise ArtifactError(message)
+    return build_host(recipe)

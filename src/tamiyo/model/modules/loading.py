@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
     from torch import Tensor, nn
 
+    from .seed_module import SeedModule
+
 __all__ = [
     "GROWTH_FORMAT",
     "RECIPE_FILE",
@@ -41,6 +43,15 @@ GROWTH_FORMAT: Final = "tamiyo-growth-2"
 
 RECIPE_FILE: Final = "growth.json"
 WEIGHTS_FILE: Final = "weights.safetensors"
+_FIELDS: Final = frozenset({"host", "fossils", "non_persistent", "strides", "weights_sha256"})
+_DAMAGES: Final = (
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    RuntimeError,  # tensors that do not fit, and too deep a nesting
+    TypeError,
+    ValueError,
+)
 
 
 class LoadError(Exception):
@@ -83,13 +94,14 @@ def load_network(
     with torch.random.fork_rng(devices=[]):  # the weights drawn here are all replaced
         network = build_host(recipe["host"])
         try:
+            _check_sizes(recipe["fossils"], weights)
             for fossil in recipe["fossils"]:
                 _grow(network, fossil)
             _check_types(network, weights)
             _fill(network, weights, recipe["non_persistent"])
             _lay_out(network, recipe["strides"])
-        except (AttributeError, KeyError, RuntimeError) as error:
-            reason = str(error).splitlines()[-1].strip()
+        except _DAMAGES as error:
+            reason = (str(error).splitlines() or [type(error).__name__])[-1].strip()
             message = f"build_host must build the host {recipe['host']} of {folder}, got {reason}"
             raise LoadError(message) from None
     return network.eval()
@@ -100,7 +112,39 @@ def digest_recipe(recipe: Mapping[str, object]) -> str:
     return hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()
 
 
+def _check_sizes(fossils: list[Mapping[str, Any]], weights: Mapping[str, Tensor]) -> None:
+    """Count the weights of seeds before they take memory.
+
+    Raises:
+        RuntimeError: If there are more than the file holds.
+    """
+    held = sum(tensor.numel() for tensor in weights.values())
+    with torch.device("meta"):
+        told = sum(one.numel() for fossil in fossils for one in _build(fossil).parameters())
+    if told > held:
+        message = f"seeds of {told} weights where the file holds {held}"
+        raise RuntimeError(message)
+
+
 def _grow(network: nn.Module, fossil: Mapping[str, Any]) -> None:
+    """Put a seed where it was.
+
+    Raises:
+        ValueError: If its influence is none.
+    """
+    alpha = fossil["alpha"]
+    if not 0 < alpha <= 1:
+        message = f"alpha {alpha} for {fossil['slot_id']}, not in (0, 1]"
+        raise ValueError(message)
+    grow_module(network, fossil["path"], _build(fossil), Algorithm(fossil["algorithm"]), alpha)
+
+
+def _build(fossil: Mapping[str, Any]) -> SeedModule:
+    """Build the module of a seed.
+
+    Raises:
+        LoadError: If this version has no such blueprint.
+    """
     blueprint, topology = fossil["blueprint"], fossil["topology"]
     if blueprint not in BODIES.get(topology, {}):
         message = (
@@ -108,16 +152,14 @@ def _grow(network: nn.Module, fossil: Mapping[str, Any]) -> None:
             f"features, got {blueprint}"
         )
         raise LoadError(message)
-    algorithm = Algorithm(fossil["algorithm"])
-    seed = build_seed(
+    return build_seed(
         blueprint,
         Topology(topology),
         fossil["channels"],
         is_causal=fossil["is_causal"],
-        is_gated=algorithm == Algorithm.GATE,
+        is_gated=Algorithm(fossil["algorithm"]) == Algorithm.GATE,
         dtype=DTYPES[fossil["dtype"]],
     )
-    grow_module(network, fossil["path"], seed, algorithm, fossil["alpha"])
 
 
 def _check_types(network: nn.Module, weights: Mapping[str, Tensor]) -> None:
@@ -155,7 +197,7 @@ def _lay_out(network: nn.Module, strides: Mapping[str, list[int]]) -> None:
 def _read_recipe(path: Path) -> dict[str, Any]:
     try:
         recipe: Any = json.loads(_read_bytes(path))
-    except ValueError as error:
+    except (RecursionError, ValueError) as error:
         message = (
             f"{path} must be a whole JSON object, got {error}: truncated or altered, export again"
         )
@@ -170,6 +212,9 @@ def _read_recipe(path: Path) -> dict[str, Any]:
     digest = recipe.pop("recipe_sha256", None)
     if digest != digest_recipe(recipe):
         message = f"{path} must match its own recipe_sha256, got {digest}: altered, export again"
+        raise LoadError(message)
+    if lacking := sorted(_FIELDS - recipe.keys()):
+        message = f"{path} must say what an export says, got no {', '.join(lacking)}: export again"
         raise LoadError(message)
     checked: dict[str, Any] = recipe
     return checked
@@ -186,7 +231,7 @@ def _read_weights(path: Path, digest: str) -> dict[str, Tensor]:
         raise LoadError(message)
     try:
         return read_tensors(content)
-    except ValueError as error:
+    except _DAMAGES as error:
         message = f"{path} must be in the safetensors format, got a file whose {error}"
         raise LoadError(message) from None
 

@@ -26,6 +26,10 @@ _WIDTHS: Mapping[str, str] = MappingProxyType(
 )
 
 
+_LARGEST = 1 << 17
+"""Largest whole number among the arguments: a vocabulary fits."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class HostRecipe:
     """How to build a host.
@@ -123,6 +127,9 @@ def _check_arguments(recipe: HostRecipe, builder: Callable[..., nn.Module]) -> N
         if type(value) is not hints[name]:
             expected = hints[name].__name__
             message = f"{name} of host {recipe.name} must be of type {expected}, got {value!r}"
+            raise ConfigError(message)
+        if isinstance(value, int) and value > _LARGEST:
+            message = f"{name} of host {recipe.name} must be at most {_LARGEST}, got {value}"
             raise ConfigError(message)
     required = {
         key for key, value in parameters.items() if value.default is inspect.Parameter.empty
