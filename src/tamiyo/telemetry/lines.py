@@ -4,18 +4,34 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, get_args
 
-from tamiyo.contracts import EVENT_SCHEMA, ArtifactError
+from tamiyo.contracts import EVENT_SCHEMA, ArtifactError, ConfigError, Event, decode_record
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
-__all__ = ["LineHead", "check_schema", "parse_line", "read_head", "refuse_foreign", "shorten_line"]
+__all__ = [
+    "LineHead",
+    "check_fields",
+    "check_schema",
+    "parse_line",
+    "read_head",
+    "refuse_foreign",
+    "shorten_line",
+]
+
+_KINDS: Final[Mapping[str, type[Any]]] = MappingProxyType(
+    {kind.__name__: kind for kind in get_args(Event)}
+)
+_WRITTEN: Final = frozenset({"schema", "time", "event"})
+"""What the sink adds to an event."""
 
 _HEAD: Final = re.compile(
-    rb'\{"schema": ?(\d+), ?"time": ?"([0-9T:.+Z-]*)", ?"event": ?"([A-Za-z]+)"'
-    rb'(?:, ?"environment": ?(\d+))?'
+    rb'\{"schema": ?(\d{1,9}), ?"time": ?"([0-9T:.+Z-]*)", ?"event": ?"([A-Za-z]+)"'
+    rb'(?:, ?"environment": ?(\d{1,9}))?'
 )
 _SHOWN_CHARACTERS: Final = 80
 _LONGEST_CHARACTER: Final = 4  # bytes of UTF-8
@@ -70,6 +86,27 @@ def check_schema(path: Path, number: int, schema: object) -> None:
     if schema != EVENT_SCHEMA:
         message = f"{path} line {number}: schema must be {EVENT_SCHEMA}, got {schema!r}"
         raise ArtifactError(message)
+
+
+def check_fields(event: Mapping[str, Any], what: str) -> None:
+    """Refuse an event that has not the fields of its kind; one that is unknown may have any.
+
+    Args:
+        event: As a log holds it.
+        what: Which one it is, for example ``"line 3"``.
+
+    Raises:
+        ArtifactError: If a field is missing, unknown, or of a value that it cannot have.
+    """
+    name = event["event"]
+    kind = _KINDS.get(name)
+    if kind is None:
+        return
+    try:
+        decode_record(kind, {key: value for key, value in event.items() if key not in _WRITTEN})
+    except (ArtifactError, ConfigError) as error:
+        message = f"{what} must hold a complete {name}: {error}"
+        raise ArtifactError(message) from error
 
 
 def shorten_line(line: bytes) -> str:

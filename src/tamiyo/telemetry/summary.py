@@ -15,6 +15,7 @@ from tamiyo.contracts import (
     PairedDifference,
     SeedStage,
     Style,
+    decoding,
 )
 from tamiyo.telemetry.numbers import read_number
 from tamiyo.telemetry.records import (
@@ -61,7 +62,8 @@ def summarize_run(events: Iterable[Mapping[str, Any]]) -> RunSummary:
                 f"event {number} must be a complete {name}, got {type(error).__name__}: {error}"
             )
             raise ArtifactError(message) from error
-    return fold.finish()
+    with decoding("events of a run"):
+        return fold.finish()
 
 
 class _RunFold:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tamiyo.contracts import GAIN_METRIC, ArtifactError
+from tamiyo.contracts import GAIN_METRIC, ArtifactError, decoding
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
 __all__ = ["TrainingSummary", "summarize_training"]
 
@@ -53,6 +53,11 @@ def summarize_training(events: Iterable[Mapping[str, Any]]) -> TrainingSummary:
         raise ArtifactError(message)
     # Logs may be larger than the memory; what is recorded of hosts is not needed here.
     kept = [event for event in told if event["event"] in {"UpdateCompleted", "TrainingFinished"}]
+    with decoding("event log of a training"):
+        return _summarize(start, kept)
+
+
+def _summarize(start: Mapping[str, Any], kept: Sequence[Mapping[str, Any]]) -> TrainingSummary:
     reports = [event["report"] for event in kept if event["event"] == "UpdateCompleted"]
     ended = [report for report in reports if report["rollout"]["episode_return"] is not None]
     finishes = [event for event in kept if event["event"] == "TrainingFinished"]

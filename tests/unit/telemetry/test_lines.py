@@ -10,6 +10,7 @@ from tamiyo.contracts import ArtifactError
 from tamiyo.telemetry import JsonlSink
 from tamiyo.telemetry.lines import (
     LineHead,
+    check_fields,
     check_schema,
     parse_line,
     read_head,
@@ -63,3 +64,16 @@ def test_a_file_of_something_else_is_refused_by_its_first_line():
         ArtifactError, match=r"must hold events, got 'a,b' as line 2: events\.jsonl"
     ):
         refuse_foreign(LOG, 2, "a,b")
+
+
+def test_an_event_without_the_fields_of_its_kind_is_refused_with_its_place():
+    with pytest.raises(ArtifactError, match=r"line 3 must hold a complete PhasesTimed: .* got s"):
+        check_fields({"event": "PhasesTimed", "time": "", "schema": 3, "steps": 1}, "line 3")
+
+
+def test_an_event_of_a_later_version_may_have_any_fields():
+    check_fields({"event": "Tomorrow", "steps": "many"}, "line 3")
+
+
+def test_a_number_of_too_many_digits_is_no_head():
+    assert read_head(b'{"schema": ' + b"9" * 5000 + b', "time": "", "event": "A"}') is None

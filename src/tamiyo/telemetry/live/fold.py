@@ -6,6 +6,7 @@ from collections import Counter, deque
 from typing import TYPE_CHECKING, Any, Final
 
 from tamiyo.contracts import GAIN_METRIC, SCORE_METRIC, AlarmKind, ArtifactError
+from tamiyo.telemetry.lines import check_fields
 from tamiyo.telemetry.live.course import Course
 from tamiyo.telemetry.live.host import HostFold
 from tamiyo.telemetry.live.state import LiveAlarm, LiveLearning, LiveRates, LiveState
@@ -163,7 +164,12 @@ class _Training:
         self._num_envs = event["num_envs"]
 
     def take(self, event: Mapping[str, Any]) -> None:
-        """Take an event of learning."""
+        """Take an event of learning; they are few, so that every field can be looked at.
+
+        Raises:
+            ArtifactError: If it has not the fields of its kind.
+        """
+        check_fields(event, "the log")
         match event["event"]:
             case "UpdateCompleted":
                 self._learn(event["report"])

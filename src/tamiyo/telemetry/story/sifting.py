@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from tamiyo.contracts import ArtifactError
 from tamiyo.telemetry.lines import (
+    check_fields,
     check_schema,
     parse_line,
     read_head,
@@ -85,10 +86,16 @@ class LogSieve:
             refuse_foreign(self._path, number, shorten_line(line))
 
     def read(self, event: RawEvent) -> dict[str, Any] | None:
-        """Read an event in full; ``None`` if it is none, which is counted."""
+        """Read an event in full; ``None`` if it is none, which is counted.
+
+        Raises:
+            ArtifactError: If it has not the fields of its kind.
+        """
         content = parse_line(event.line)
         if content is None:
             self.damaged_numbers.append(event.number)
+        else:
+            check_fields(content, f"line {event.number}")
         return content
 
     def _read_lines(self) -> Iterator[bytes]:
