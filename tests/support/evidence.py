@@ -17,6 +17,8 @@ from tamiyo.rewards import RewardConfig, RewardPreset
 
 __all__ = [
     "EAGER",
+    "LEARNER",
+    "SURROGATE",
     "change_course",
     "change_round",
     "change_slot",

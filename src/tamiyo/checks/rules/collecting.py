@@ -137,9 +137,9 @@ def check_memory(evidence: Evidence) -> Iterator[Finding]:
         )
     for earlier, later in pairwise(rounds):
         goes_on = ~later.rollout.episode_starts[0]
-        if not goes_on.any():
-            continue
         carried, stored = _step(earlier, -1), later.rollout.states[0]
+        if not goes_on.any() or not stored.numel():  # a network without memory carries none
+            continue
         gap = float((carried - stored)[:, :, goes_on].abs().max())
         yield Finding(
             gap < _TOLERANCE,

@@ -12,7 +12,8 @@ from torch.nn import functional as F
 
 from tamiyo.checks.evidence import Evidence, Rules, build_course, run_cycles
 from tamiyo.checks.subjects.failing import LIVING, Failures
-from tamiyo.contracts import ConfigError, LifecycleConfig, encode_event
+from tamiyo.checks.subjects.task import CYCLES, EAGER
+from tamiyo.contracts import ConfigError, encode_event
 from tamiyo.engine import EngineConfig
 from tamiyo.model import call_host, preserving_buffers, propose_slots
 from tamiyo.recipes import GrowSettings, grow
@@ -29,11 +30,7 @@ _EPOCHS: Final = 30
 _CLOSING: Final = 5
 _BATCHES: Final = 3
 _RUNS: Final = 2
-_CYCLES: Final = 40
 _LEARNING_RATE: Final = 1e-3
-_EAGER: Final = LifecycleConfig(
-    min_fossilize_contribution=0.0, contribution_errors=0.0, min_blending_epochs=0
-)
 
 
 def observe_host(
@@ -64,12 +61,12 @@ def observe_host(
     for run in range(_RUNS):
         with failures.noting("growing", LIVING):
             courses += _grow(deepcopy(host), batches, slots, seed + run)
-    on_progress(f"letting {_CYCLES} seeds come and go")
+    on_progress(f"letting {CYCLES} seeds come and go")
     cycles: Cycles | None = None
     with failures.noting("a host whose seeds come and go", ("8.2",)):
-        cycles = run_cycles(deepcopy(host), slots, example, count=_CYCLES, seed=seed)
+        cycles = run_cycles(deepcopy(host), slots, example, count=CYCLES, seed=seed)
     return Evidence(
-        rules=Rules(lifecycle=_EAGER),
+        rules=Rules(lifecycle=EAGER),
         courses=tuple(courses),
         cycles=cycles,
         failures=tuple(failures.noted),
@@ -94,7 +91,7 @@ def _grow(
         loss=F.mse_loss,
         controller="random-legal",
         seed=seed,
-        settings=GrowSettings(closing_epochs=_CLOSING, engine=EngineConfig(lifecycle=_EAGER)),
+        settings=GrowSettings(closing_epochs=_CLOSING, engine=EngineConfig(lifecycle=EAGER)),
         progress=False,
         sink=sink,
     )

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from tamiyo.learning import LearnedPolicy
     from tamiyo.tasks import Task
 
-__all__ = ["build_rules", "observe_task", "play_hosts", "rehearse_on_hosts"]
+__all__ = ["CYCLES", "EAGER", "build_rules", "observe_task", "play_hosts", "rehearse_on_hosts"]
 
 
 class _Extent(NamedTuple):
@@ -50,8 +50,10 @@ _SMALL: Final = _Extent(played=MOST_PLAYED, decisions=22, learners=4, rollout_st
 _LARGE: Final = _Extent(played=4, decisions=12, learners=2, rollout_steps=7)
 _LARGE_EPOCH: Final = 100_000
 """Parameters times batches from which on an epoch takes long."""
-_CYCLES: Final = 40
-_EAGER: Final = LifecycleConfig(
+CYCLES: Final = 40
+"""Seeds that come and go in a host."""
+
+EAGER: Final = LifecycleConfig(
     min_fossilize_contribution=0.0, contribution_errors=0.0, min_blending_epochs=0
 )
 """Gates that short episodes can pass."""
@@ -76,7 +78,7 @@ def observe_task(task: str, *, seed: int, on_progress: Callable[[str], None]) ->
         epochs=extent.decisions + closing,
         reward=RewardConfig.preset(RewardPreset.SHAPED),
         baseline=Baseline.TWIN,
-        engine=EngineConfig(lifecycle=_EAGER),
+        engine=EngineConfig(lifecycle=EAGER),
     )
     failures = Failures()
     play: Play | None = None
@@ -89,7 +91,7 @@ def observe_task(task: str, *, seed: int, on_progress: Callable[[str], None]) ->
     on_progress("learning for two rounds")
     with failures.noting("learning", LEARNING):
         rehearsal = rehearse_on_hosts(config, TrainerConfig(), seed=seed)
-    on_progress(f"letting {_CYCLES} seeds come and go")
+    on_progress(f"letting {CYCLES} seeds come and go")
     with failures.noting("a host whose seeds come and go", ("8.2",)):
         cycles = _cycle(task, seed)
     return Evidence(
@@ -168,4 +170,4 @@ def _cycle(name: str, seed: int) -> Cycles:
     with drawing_from(torch.Generator().manual_seed(seed)):
         host = build_host(task.host)
     example = task.find_host(task.load_data(), HostEnvConfig(task=name).hosts, seed)[1].example
-    return run_cycles(host, task.slots, example, count=_CYCLES, seed=seed)
+    return run_cycles(host, task.slots, example, count=CYCLES, seed=seed)

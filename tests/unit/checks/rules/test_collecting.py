@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from tamiyo.checks.evidence import rehearse
 from tamiyo.checks.rules.collecting import (
     check_advantages,
     check_bootstraps,
@@ -14,7 +15,9 @@ from tamiyo.checks.rules.collecting import (
     check_returns,
     check_rows,
 )
-from tests.support.evidence import change_round, look, observe_learner
+from tamiyo.environment import SurrogateVectorEnv
+from tamiyo.learning import Normalization, PPOConfig
+from tests.support.evidence import LEARNER, SURROGATE, change_round, look, observe_learner
 
 CHECKS = [
     check_rows,
@@ -29,6 +32,19 @@ CHECKS = [
 @pytest.mark.parametrize("check", CHECKS)
 def test_a_real_rehearsal_holds(check):
     assert look(check, observe_learner())[0]
+
+
+OTHERS = {
+    "without memory": replace(LEARNER, network=replace(LEARNER.network, recurrent=False)),
+    "rewards": replace(LEARNER, ppo=PPOConfig(normalization=Normalization.REWARDS, gamma=0.9)),
+}
+
+
+@pytest.mark.parametrize("config", OTHERS.values(), ids=OTHERS)
+def test_learners_of_other_kinds_hold(config):
+    rehearsal = rehearse(SurrogateVectorEnv(6, SURROGATE), config, steps=7, seed=3)
+    evidence = replace(observe_learner(), rehearsal=rehearsal)
+    assert [look(check, evidence)[0] for check in CHECKS] == [True] * len(CHECKS)
 
 
 def shift(tensor):

@@ -15,7 +15,7 @@ from tests.support.hosts import build_batch, build_host
 
 @pytest.fixture(autouse=True)
 def brief(monkeypatch):
-    for name, value in {"_EPOCHS": 14, "_RUNS": 1, "_CYCLES": 3}.items():
+    for name, value in {"_EPOCHS": 14, "_RUNS": 1, "CYCLES": 3}.items():
         monkeypatch.setattr(subject, name, value)
 
 
