@@ -8,8 +8,8 @@ FAST := not slow and not gpu
 export OMP_NUM_THREADS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup format format-check lint types imports sizes spell check test test-slow \
-        test-gpu coverage faults mutants demo bench compare clean
+.PHONY: help setup format format-check lint types imports sizes spell audit audit-online check \
+        test test-slow test-gpu coverage faults mutants demo bench compare clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,7 +46,18 @@ sizes: $(READY)  ## file, function, class and room sizes
 spell: $(READY)
 	@$(BIN)/codespell
 
-check: format-check lint types imports sizes spell test  ## all of the checks: what CI runs
+audit: $(READY)  ## dependencies: declared, locked, installed and imported agree; licenses
+	@$(BIN)/deptry src
+	@$(BIN)/deptry . --ignore DEP004
+	@$(BIN)/python -m pip check
+	@$(BIN)/python -m tools.audit
+
+audit-online: $(READY)  ## known vulnerabilities of what is locked; asks PyPI, so not part of check
+	@$(PYTHON) -m venv build/audit
+	@build/audit/bin/python -m pip install -qq pip-audit==2.10.1
+	@build/audit/bin/pip-audit --strict --no-deps --disable-pip --requirement requirements.lock
+
+check: format-check lint types imports sizes spell audit test  ## all of the checks: what CI runs
 
 test: $(READY)  ## unit and integration tests and doctests
 	@$(BIN)/pytest --no-header -n 2 -m "$(FAST)"
@@ -68,8 +79,8 @@ faults: $(READY)  ## plant every fault of tests/faults and see that it is caught
 	@$(BIN)/python -m tools.faults
 
 mutants: $(READY)  ## change the source at random and count what no test notices
-	@$(BIN)/python -m pip install -qq cosmic-ray==8.7.0
-	@$(BIN)/python -m tools.mutants --out docs/results/mutants.json
+	@$(BIN)/python -m pip install -qq --target build/mutation cosmic-ray==8.7.0
+	@PYTHONPATH=build/mutation $(BIN)/python -m tools.mutants --out docs/results/mutants.json
 
 bench: $(READY)  ## time the parts that runs spend their time in
 	@set -e; for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python "$$file"; done
