@@ -56,22 +56,35 @@ def run_cycles(
     )
     sgd = torch.optim.SGD(host.parameters(), lr=_LEARNING_RATE, momentum=_MOMENTUM)
     optimizer = GrowingOptimizer(model, sgd)
-    strays = 0
+    strays, moving, dead = 0, list[str](), list[str]()
     before: dict[str, int] = {}
     with drawing_from(generator):
         for number, (slot_id, blueprint) in enumerate(islice(_choose(model), count + 1)):
+            bare = _look(model, example)
             _command(model, LifecycleOp.GERMINATE, slot_id, blueprint)
             _command(model, LifecycleOp.ADVANCE, slot_id)
+            model.tick()
+            name = f"{blueprint.name} in {slot_id}"
+            moving += [] if torch.equal(bare, _look(model, example)) else [name]
             _train(model, sgd, example)
+            dead += [] if _has_gradient(model.seeds[slot_id]) else [name]
             strays += _count_strays(model, optimizer)
             _command(model, LifecycleOp.PRUNE, slot_id)
+            model.tick()
             _train(model, sgd, example)
             strays += _count_strays(model, optimizer)
             if number == 0:  # what is made on first use is there from here on
                 before = _count(model, sgd)
         after = _count(model, sgd)
     optimizer.release()
-    return Cycles(count=count, before=before, after=after, strays=strays)
+    return Cycles(
+        count=count,
+        before=before,
+        after=after,
+        strays=strays,
+        moving=tuple(moving),
+        dead=tuple(dead),
+    )
 
 
 def _choose(model: TamiyoModel) -> Iterator[tuple[str, Blueprint]]:
@@ -99,8 +112,26 @@ def _command(
         raise InvariantError(message)
 
 
+def _look(model: TamiyoModel, example: object) -> Tensor:
+    """Return the outputs as they are in evaluation."""
+    was_training = model.training
+    model.eval()
+    with torch.no_grad():
+        outputs = call_host(model, example)
+    model.train(was_training)
+    assert isinstance(outputs, Tensor), "a host that can be grown puts out a tensor"
+    return outputs
+
+
+def _has_gradient(module: nn.Module) -> bool:
+    """Say whether some parameter was told where to go; at birth that is the scale alone."""
+    return any(
+        parameter.grad is not None and bool((parameter.grad != 0).any())
+        for parameter in module.parameters()
+    )
+
+
 def _train(model: TamiyoModel, optimizer: torch.optim.Optimizer, example: object) -> None:
-    model.tick()
     outputs = call_host(model, example)
     assert isinstance(outputs, Tensor), "a host that can be grown puts out a tensor"
     optimizer.zero_grad()

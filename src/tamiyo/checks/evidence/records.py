@@ -122,12 +122,16 @@ class Cycles:
         after: The same after.
         strays: Trainable parameters that were not in exactly one group of the optimizer, over all
             steps.
+        moving: Seeds that changed the outputs when they were born.
+        dead: Seeds that got no gradient when they were born.
     """
 
     count: int
     before: Mapping[str, int]
     after: Mapping[str, int]
     strays: int
+    moving: tuple[str, ...] = ()
+    dead: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -17,7 +17,7 @@ from tamiyo.contracts import (
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
-    from tamiyo.checks.evidence import Evidence, HostCourse
+    from tamiyo.checks.evidence import Cycles, Evidence, HostCourse
 
 __all__ = ["check_ledgers", "check_lives"]
 
@@ -59,6 +59,17 @@ def check_lives(evidence: Evidence) -> Iterator[Finding]:
             f"{planted} seeds of {len(evidence.courses)} hosts lived through their stages in "
             f"order, {kept} kept and {removed} pruned{left_out}",
         )
+    if evidence.cycles is not None:
+        yield _check_births(evidence.cycles)
+
+
+def _check_births(cycles: Cycles) -> Finding:
+    """A seed begins as the identity and learns from its first step on."""
+    moving = [f"{name} changes the outputs when it is born" for name in cycles.moving]
+    dead = [f"{name} gets no gradient when it is born" for name in cycles.dead]
+    return find_violations(
+        moving + dead, f"{cycles.count} seeds were the identity at birth and got a gradient"
+    )
 
 
 def check_ledgers(evidence: Evidence) -> Iterator[Finding]:

@@ -76,3 +76,15 @@ def test_what_seeds_leave_behind_is_found():
     holds, told = look(check_ledgers, replace(evidence, cycles=leaking))
     assert not holds
     assert told == "hooks went from 0 to 2; 3 parameters in no group or in two"
+
+
+def test_a_seed_that_begins_dead_or_moving_is_found():
+    evidence = replace(observe_hosts(), cycles=CYCLES)
+    assert look(check_lives, evidence)[0]
+    stillborn = replace(CYCLES, moving=("NORM in r0c0",), dead=("MLP in r0c1",))
+    holds, told = look(check_lives, replace(evidence, cycles=stillborn))
+    assert not holds
+    assert told == (
+        "NORM in r0c0 changes the outputs when it is born; "
+        "MLP in r0c1 gets no gradient when it is born"
+    )
