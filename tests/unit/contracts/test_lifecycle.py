@@ -124,7 +124,9 @@ def test_the_documented_defaults_hold():
     assert (config.incubate, config.ramp) == (False, True)
     assert config.min_prune_age_epochs == 2
     assert config.embargo_epochs_after_prune == 5
-    assert config.min_fossilize_contribution == 1.0
+    assert config.min_fossilize_contribution == config.contribution_errors == 1.0
+    assert (config.min_training_epochs, config.min_blending_epochs) == (1, 1)
+    assert (config.min_shadow_gain, config.min_gradient_health) == (0.0, 0.5)
 
 
 INDICES = st.integers(0, 10**6)

@@ -51,7 +51,10 @@ def test_a_first_ramp_takes_the_documented_values(curve, steps):
 @pytest.mark.parametrize("target", [0.5, 0.7, 1.0])
 def test_a_ramp_of_n_ends_after_n_ticks_exactly_at_its_target(steps, target):
     schedule = ramped(target=target, steps=steps, curve=AlphaCurve.SIGMOID)
-    assert [schedule.tick() for _ in range(steps)] == [False] * (steps - 1) + [True]
+    for left in range(steps, 0, -1):
+        assert schedule.steps_left == left
+        assert schedule.tick() is (left == 1)
+    assert schedule.steps_left == 0
     assert (schedule.alpha, schedule.mode) == (target, AlphaMode.HOLD)
     assert schedule.tick() is False
 

@@ -49,6 +49,15 @@ def points(*values):
     return [UNMEASURED if value is None else measure(points=value) for value in values]
 
 
+def test_clocks_of_a_seed_begin_at_nothing_and_again_in_every_stage():
+    seed = build_seed()
+    assert (seed.age_epochs, seed.epochs_in_stage) == (0, 0)
+    live_through(seed, UNMEASURED, UNMEASURED)
+    assert (seed.age_epochs, seed.epochs_in_stage) == (2, 2)
+    seed.enter(SeedStage.TRAINING)
+    assert (seed.age_epochs, seed.epochs_in_stage) == (2, 0)
+
+
 @pytest.mark.parametrize(
     ("stage", "after"),
     [

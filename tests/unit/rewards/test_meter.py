@@ -225,6 +225,7 @@ def test_a_scaffold_shares_in_a_later_commitment_exactly_once(ends_at_once):
     expected = [credit] if ends_at_once else [0.0, credit, 0.0, 0.0]
     assert [parts.hindsight_credit for parts in paid] == pytest.approx(expected)
     assert (meter.counters.scaffolds, meter.counters.scaffold_delay_epochs) == (1, 2)
+    assert meter.counters.contributing_fossilized == 1
 
 
 @pytest.mark.parametrize(("points", "paid"), [(2.0, 0.2), (100.0, 0.5), (-3.0, 0.0)])
@@ -234,6 +235,31 @@ def test_two_seeds_are_paid_for_working_together_once_both_are_committed(points,
     assert (first.synergy, second.synergy) == (0.0, pytest.approx(paid))
     after = build_pair(SeedStage.FOSSILIZED, older=SeedStage.FOSSILIZED)
     assert meter.pay(step(after, after=after, accuracy=70.0)).synergy == 0.0
+
+
+def test_what_was_measured_of_a_pair_outlives_a_third_seed():
+    meter = build_meter()
+    third = build_slot_report(
+        "r0c2", SeedStage.HOLDING, seed=build_seed_report(seed_id="r0c2-1", age_epochs=5)
+    )
+
+    def with_third(host, slot=third):
+        return replace(host, slots=(*host.slots, slot))
+
+    pair = (InteractionReport(slot_ids=("r0c0", "r0c1"), points=2.0),)
+    both, one_left = build_pair(), build_pair(older=SeedStage.FOSSILIZED)
+    ended = build_pair(SeedStage.FOSSILIZED, older=SeedStage.FOSSILIZED)
+    meter.pay(step(after=with_third(both), accuracy=70.0, interactions=pair, epoch=4))
+    steps = [
+        (both, FOSSILIZE, one_left),
+        (one_left, command(LifecycleOp.FOSSILIZE, slot="r0c1"), ended),
+    ]
+    paid = [
+        meter.pay(step(with_third(before), op, with_third(after), accuracy=70.0))
+        for before, op, after in steps
+    ]
+    assert [parts.synergy for parts in paid] == pytest.approx([0.0, 0.2])
+    assert meter.counters.contributing_fossilized == 2
 
 
 @pytest.mark.parametrize("partner", [SeedStage.PRUNED, SeedStage.HOLDING])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -51,6 +52,11 @@ def test_rent_is_what_the_score_takes_off_spread_over_the_decisions():
     whole = TINY.rent_points * math.log(1600 / 1000)
     assert compute_rent(grown, TINY) == pytest.approx(whole / TINY.decision_epochs)
     assert compute_rent(FREE_HOST, TINY) == 0.0
+
+
+def test_a_host_that_became_smaller_is_paid_no_rent():
+    smaller = replace(FREE_HOST, parameters=FREE_HOST.host_parameters // 2)
+    assert compute_rent(smaller, TINY) == 0.0
 
 
 @pytest.mark.requirement("7.3")
