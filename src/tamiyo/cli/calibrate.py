@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["CalibrateArguments", "run"]
 
 _FEWEST_SEEDS: Final = 2
+_MOST_SEEDS: Final = 1_000_000
 _EXAMPLES: Final = """\
   tamiyo calibrate --task digits-canvas --seeds 8
   tamiyo calibrate --task digits-canvas --widths 6 14 --learning-rate 0.01
@@ -64,8 +65,10 @@ def run(words: Sequence[str]) -> None:
     from tamiyo.tasks import calibrate_task, check_widths, get_task, judge_task, read_width
 
     torch.set_num_threads(1)
-    if arguments.seeds < _FEWEST_SEEDS:
-        message = f"seeds must be at least {_FEWEST_SEEDS}, got {arguments.seeds}"
+    if not _FEWEST_SEEDS <= arguments.seeds <= _MOST_SEEDS:
+        is_few = arguments.seeds < _FEWEST_SEEDS
+        rule = f"least {_FEWEST_SEEDS}" if is_few else f"most {_MOST_SEEDS}"
+        message = f"seeds must be at {rule}, got {arguments.seeds}"
         raise ConfigError(message)
     task = get_task(arguments.task)
     if arguments.learning_rate is not None:

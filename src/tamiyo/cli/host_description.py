@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import math
 import sys
 import traceback
 from contextlib import contextmanager, redirect_stdout
@@ -25,6 +26,10 @@ __all__ = ["HostSource", "build_example", "describe_modules", "read_shape", "run
 
 _FORM: Final = "PACKAGE.MODULE:FACTORY, for example my_models:build_cnn"
 _PAIR: Final = 2
+_MOST_NUMBERS: Final = 1 << 28
+"""Numbers of a drawn example: a gigabyte."""
+
+_MOST_DIGITS: Final = 12
 _LIBRARIES: Final = (
     Path(__file__).parents[1],
     Path(get_path("stdlib")),
@@ -72,14 +77,16 @@ def read_shape(text: str) -> tuple[int, ...]:
     Raises:
         ConfigError: If it is none.
     """
-    sizes = text.split(",")
-    if not all(size.strip().isdecimal() and int(size) > 0 for size in sizes):
+    sizes = [size.strip() for size in text.split(",")]
+    are_sizes = all(size.isdecimal() and len(size) <= _MOST_DIGITS for size in sizes)
+    shape = tuple(int(size) for size in sizes) if are_sizes else ()
+    if not 0 < math.prod(shape) <= _MOST_NUMBERS or not are_sizes:
         message = (
             "input must be sizes of at least 1 with commas between, the batch first, for example "
-            f"2,1,8,8, got {text!r}"
+            f"2,1,8,8, and at most {_MOST_NUMBERS} numbers in all, got {text!r}"
         )
         raise ConfigError(message)
-    return tuple(int(size) for size in sizes)
+    return shape
 
 
 def describe_modules(source: HostSource) -> list[dict[str, object]]:

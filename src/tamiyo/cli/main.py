@@ -106,6 +106,7 @@ def _run(command: str, words: Sequence[str]) -> int:
     """Run a command that exists.
 
     Raises:
+        BrokenPipeError: If nobody reads what is printed.
         InvariantError: As :func:`main`.
     """
     try:
@@ -116,6 +117,11 @@ def _run(command: str, words: Sequence[str]) -> int:
         raise
     except TamiyoError as error:
         return _refuse(str(error))
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        # A name that is too long, a folder nobody may enter, a full disk: no mistake of ours.
+        return _refuse(f"files must be within reach, got {error.filename}: {error.strerror}")
     except KeyboardInterrupt:
         print("tamiyo: stopped at once", file=sys.stderr)
         return _STOPPED

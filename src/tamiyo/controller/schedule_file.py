@@ -46,6 +46,9 @@ _ENUMS: Final[Mapping[str, type[IntEnum]]] = MappingProxyType(
     }
 )
 _TABLES: Final = ("seed", "decision")
+_MOST_CHARACTERS: Final = 1_000_000
+_LONGEST_LINE: Final = 1_000
+"""Of TOML: the time its parser takes for a key with dots grows with the square of their number."""
 
 
 def load_schedule(path: str | Path) -> Schedule:
@@ -79,10 +82,15 @@ def _read_tables(path: Path) -> dict[str, object]:
     parse: Callable[[str], object] = json.loads if path.suffix == ".json" else tomllib.loads
     kind = "JSON" if path.suffix == ".json" else "TOML"
     try:
-        tables = parse(path.read_text(encoding="utf-8"))
+        with path.open(encoding="utf-8") as file:
+            text = file.read(_MOST_CHARACTERS + 1)
+        _check_lengths(path, text, _LONGEST_LINE if kind == "TOML" else _MOST_CHARACTERS)
+        tables = parse(text)
     except OSError as error:
         message = f"{path}: schedule must be a readable file, got {error.strerror}"
         raise ScheduleError(message) from None
+    except ScheduleError:
+        raise
     except (ValueError, RecursionError) as error:
         message = f"{path}: schedule must be {kind}, got an error: {error}"
         raise ScheduleError(message) from None
@@ -90,6 +98,21 @@ def _read_tables(path: Path) -> dict[str, object]:
         message = f"{path}: schedule must be a table at the top, got {type(tables).__name__}"
         raise ScheduleError(message)
     return tables
+
+
+def _check_lengths(path: Path, text: str, longest: int) -> None:
+    """Refuse a file that would take long to parse.
+
+    Raises:
+        ScheduleError: If the file or a line is too long.
+    """
+    if len(text) > _MOST_CHARACTERS:
+        message = f"{path}: schedule must have at most {_MOST_CHARACTERS} characters, got more"
+        raise ScheduleError(message)
+    length = max(map(len, text.splitlines()), default=0)
+    if length > longest:
+        message = f"{path}: lines must have at most {longest} characters, got one of {length}"
+        raise ScheduleError(message)
 
 
 def _read_entries(

@@ -13,6 +13,7 @@ from tamiyo.observation.fields import Feature, ObservationField
 __all__ = ["ObservationLayout", "build_layout"]
 
 _VERSION: Final = "growth-1"
+_MOST_SLOTS: Final = 4096
 """Goes up when a field changes its meaning; additions show in the sizes behind it."""
 
 
@@ -89,8 +90,9 @@ def build_layout(slots: int, *, telemetry: bool = False) -> ObservationLayout:
     Raises:
         ConfigError: If there is no slot.
     """
-    if slots < 1:
-        message = f"slots must be at least 1, got {slots}"
+    if not 1 <= slots <= _MOST_SLOTS:
+        rule = "least 1" if slots < 1 else f"most {_MOST_SLOTS}"
+        message = f"slots must be at {rule}, got {slots}"
         raise ConfigError(message)
     fields = [*_describe(BASE, "")]
     for slot in range(slots):

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["Comparison", "OnProgress", "compare_controllers", "compare_runs"]
 
 _FEWEST_SEEDS: Final = 2
+_MOST_SEEDS: Final = 1_000_000
 _TRIED_HOSTS: Final = 4
 """Equal hosts that stand for many when an engine is chosen."""
 
@@ -131,8 +132,9 @@ def compare_runs(
     if workers < 1:
         message = f"workers must be at least 1, got {workers}"
         raise ConfigError(message)
-    if seeds < _FEWEST_SEEDS:
-        message = f"seeds must be at least {_FEWEST_SEEDS}, got {seeds}"
+    if not _FEWEST_SEEDS <= seeds <= _MOST_SEEDS:
+        rule = f"least {_FEWEST_SEEDS}" if seeds < _FEWEST_SEEDS else f"most {_MOST_SEEDS}"
+        message = f"seeds must be at {rule}, got {seeds}"
         raise ConfigError(message)
     has_equal_bits = _may_batch(arms) and ask_for_equal_bits()
     engine = _choose_engine(arms)

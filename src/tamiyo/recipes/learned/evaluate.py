@@ -47,6 +47,7 @@ _HEURISTIC: Final = "heuristic"
 _CLAIRVOYANT: Final = "clairvoyant"
 _OPTIMUM: Final = "exact optimum"
 _FEWEST_SEEDS: Final = 2
+_MOST_SEEDS: Final = 1_000_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -224,8 +225,9 @@ def _check_episodes(seeds: int, first_seed: int) -> None:
     Raises:
         ConfigError: If they are such.
     """
-    if seeds < _FEWEST_SEEDS:
-        message = f"seeds must be at least {_FEWEST_SEEDS}, got {seeds}"
+    if not _FEWEST_SEEDS <= seeds <= _MOST_SEEDS:
+        rule = f"least {_FEWEST_SEEDS}" if seeds < _FEWEST_SEEDS else f"most {_MOST_SEEDS}"
+        message = f"seeds must be at {rule}, got {seeds}"
         raise ConfigError(message)
     if first_seed < 0:
         message = f"first_seed must be at least 0, got {first_seed}"

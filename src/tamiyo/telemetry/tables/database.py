@@ -40,6 +40,8 @@ _BOUNDS: Final = frozenset({"EpisodeStarted", "EpisodeFinished"})
 
 _INSTRUCTIONS_BETWEEN_SIGNALS: Final = 100_000
 _SHOWN_CHARACTERS: Final = 60
+_LARGEST_VALUE_BYTES: Final = 1 << 26
+_MOST_ROWS: Final = 1_000_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,6 +132,8 @@ class EventDatabase:
                 columns, rows = _select(connection, sql)
             except sqlite3.Error as error:
                 raise self._refuse(sql, str(error)) from None
+        if len(rows) > _MOST_ROWS:
+            raise self._refuse(sql, f"rows must be at most {_MOST_ROWS:,}, use LIMIT")
         return QueryResult(
             columns=_number_twins(columns), rows=rows, gaps=self._log.describe_gaps()
         )
@@ -232,6 +236,7 @@ def _select(connection: sqlite3.Connection, sql: str) -> tuple[list[str], list[t
         sqlite3.OperationalError: If it cannot be carried out.
     """
     connection.execute("PRAGMA query_only = ON")
+    connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LARGEST_VALUE_BYTES)
     connection.set_authorizer(
         lambda action, *_: sqlite3.SQLITE_OK if action in _ALLOWED else sqlite3.SQLITE_DENY
     )
@@ -239,7 +244,7 @@ def _select(connection: sqlite3.Connection, sql: str) -> tuple[list[str], list[t
     connection.set_progress_handler(_let_signals_through, _INSTRUCTIONS_BETWEEN_SIGNALS)
     try:
         cursor = connection.execute(sql)
-        return [entry[0] for entry in cursor.description], cursor.fetchall()
+        return [entry[0] for entry in cursor.description], cursor.fetchmany(_MOST_ROWS + 1)
     except sqlite3.OperationalError as error:
         if str(error) == "interrupted":
             raise KeyboardInterrupt from None
