@@ -83,7 +83,7 @@ def read_shape(text: str) -> tuple[int, ...]:
     if not 0 < math.prod(shape) <= _MOST_NUMBERS or not are_sizes:
         message = (
             "input must be sizes of at least 1 with commas between, the batch first, for example "
-            f"2,1,8,8, and at most {_MOST_NUMBERS} numbers in all, got {text!r}"
+            f"2,1,8,8, got {text!r}, or more than {_MOST_NUMBERS} numbers in all"
         )
         raise ConfigError(message)
     return shape
