@@ -31,7 +31,7 @@ def train():
 WHOLE = train()
 START = 8 + int.from_bytes(WHOLE[:8], "little")
 HEADER = json.loads(WHOLE[8:START])
-FACTS = json.loads(HEADER["__metadata__"]["tamiyo"])
+FACTS = json.loads(HEADER["__metadata__"]["tamiyo"].partition(" ")[2])
 
 
 def build(header, facts=FACTS):
@@ -41,7 +41,7 @@ def build(header, facts=FACTS):
         header = {name: entry for name, entry in header.items() if name != "__metadata__"}
         told = json.dumps([header, text], sort_keys=True).encode()
         digest = hashlib.sha256(told + WHOLE[START:]).hexdigest()
-        header["__metadata__"] = {"tamiyo": text, "sha256": digest}
+        header["__metadata__"] = {"tamiyo": f"{digest} {text}"}
     content = json.dumps(header).encode()
     return len(content).to_bytes(8, "little") + content + WHOLE[START:]
 

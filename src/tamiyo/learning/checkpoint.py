@@ -51,7 +51,6 @@ __all__ = [
 
 _FORMAT: Final = "tamiyo-checkpoint-1"
 _HEADER: Final = "tamiyo"
-_DIGEST: Final = "sha256"
 _METADATA: Final = "__metadata__"
 _LENGTH_BYTES: Final = 8
 
@@ -121,7 +120,8 @@ class Checkpoint:
         }
         facts = json.dumps({"format": _FORMAT, **self.facts})
         header, numbers = _split(save(tensors))
-        return save(tensors, {_HEADER: facts, _DIGEST: _digest(header, facts, numbers)})
+        # In one text: safetensors writes several in no fixed order.
+        return save(tensors, {_HEADER: f"{_digest(header, facts, numbers)} {facts}"})
 
     @classmethod
     def load(cls, path: Path | str) -> Checkpoint:
@@ -139,7 +139,7 @@ class Checkpoint:
             tensors = load(content)
             header, numbers = _split(content)
             metadata = header.pop(_METADATA, {})
-            text = metadata.get(_HEADER, "{}")
+            digest, text = _part(metadata.get(_HEADER, "{}"))
             facts = json.loads(text)
         except (OSError, RecursionError, SafetensorError, ValueError) as error:
             message = f"checkpoint must be a whole file of tensors, got {path}: {error}"
@@ -148,9 +148,8 @@ class Checkpoint:
         if found != _FORMAT:
             message = f"checkpoint must be of format {_FORMAT}, got {found}: {path}"
             raise ArtifactError(message)
-        # The first versions wrote none.
-        if metadata.get(_DIGEST, "") not in {"", _digest(header, text, numbers)}:
-            message = f"checkpoint must match its own {_DIGEST}, got {path}: altered or damaged"
+        if digest not in {"", _digest(header, text, numbers)}:
+            message = f"checkpoint must match its own digest, got {path}: altered or damaged"
             raise ArtifactError(message)
         groups: dict[str, dict[str, Tensor]] = {}
         for name, tensor in tensors.items():
@@ -342,6 +341,14 @@ def _split(content: bytes) -> tuple[dict[str, Any], bytes]:
     start = _LENGTH_BYTES + int.from_bytes(content[:_LENGTH_BYTES], "little")
     header: dict[str, Any] = json.loads(content[_LENGTH_BYTES:start])
     return header, content[start:]
+
+
+def _part(text: str) -> tuple[str, str]:
+    """Part digest and facts; the first versions wrote no digest."""
+    if text.startswith("{"):
+        return "", text
+    digest, _, facts = text.partition(" ")
+    return digest, facts
 
 
 def _digest(header: Mapping[str, Any], facts: str, numbers: bytes) -> str:

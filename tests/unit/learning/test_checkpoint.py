@@ -132,7 +132,7 @@ def test_an_altered_file_is_refused(tmp_path, old, new):
     content = Checkpoint(groups={"one": {"a": torch.ones(2)}}, facts={"steps": 3}).encode()
     assert old in content
     (tmp_path / "file").write_bytes(content.replace(old, new, 1))
-    with pytest.raises(ArtifactError, match=r"must match its own sha256, got .*file: altered"):
+    with pytest.raises(ArtifactError, match=r"must match its own digest, got .*file: altered"):
         Checkpoint.load(tmp_path / "file")
 
 
