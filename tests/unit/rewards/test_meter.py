@@ -292,6 +292,15 @@ def test_pruning_a_seed_that_once_gained_is_no_thrashing():
     assert not meter.is_thrashing
 
 
+def test_pruning_a_seed_that_only_did_harm_is_thrashing():
+    meter = build_meter(replace(SHAPED, thrash_cycles=1))
+    harmful = host(SeedStage.HOLDING, points=-5.0)
+    meter.pay(step(after=harmful, accuracy=40.0))
+    meter.pay(step(harmful, command(LifecycleOp.PRUNE), host(SeedStage.PRUNED)))
+    assert meter.counters.fruitless_cycles == 1
+    assert meter.is_thrashing
+
+
 def test_without_a_twin_nothing_says_that_a_seed_was_fruitless():
     meter = build_meter(replace(SHAPED, thrash_cycles=1))
     grown = host(SeedStage.HOLDING, points=5.0)
