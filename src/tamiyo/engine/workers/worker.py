@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 from contextlib import contextmanager, suppress
 from multiprocessing import get_context
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from tamiyo.engine.workers.shard import Assignment
 
 __all__ = ["Worker"]
+
+_LOGGER: Final = logging.getLogger(__name__)
 
 _MOST_LOSSES: Final = 3
 """Processes that may be lost over one order before it is given up."""
@@ -136,6 +139,7 @@ class Worker:
         self._losses += 1
         if self._losses == _MOST_LOSSES:
             raise WorkerError(self._describe_losses())
+        _LOGGER.warning("%s; a new process does it again", self._describe_losses())
         self._start()
         assert self._order is not None, "an answer is awaited after an order"
         history = () if isinstance(self._order, Begin) else tuple(self._journal)
@@ -147,8 +151,8 @@ class Worker:
         cause = self._report or f"exit code {self._process.exitcode}"
         return (
             f"the process of environments {rows.start} to {rows.stop - 1} must survive "
-            f"{type(self._order).__name__} after {steps} steps, got {self._losses} losses in a "
-            f"row; the last one: {cause}"
+            f"{type(self._order).__name__} after {steps} steps, got {self._losses} "
+            f"{'loss' if self._losses == 1 else 'losses in a row'}; the last one: {cause}"
         )
 
 

@@ -61,6 +61,18 @@ def test_orders_are_carried_out_in_another_process(worker):
     assert ask(worker, Judge()).value == population.judge()
 
 
+@pytest.mark.slow
+def test_a_process_that_was_killed_is_replaced_and_told_of(worker, caplog):
+    ask(worker, Begin(keys=KEYS))
+    assert caplog.messages == []
+    os.kill(worker.process_id, signal.SIGKILL)
+    ask(worker, order_step(0))
+    assert caplog.messages == [
+        "the process of environments 0 to 1 must survive Step after 0 steps, got 1 loss; "
+        "the last one: exit code -9; a new process does it again"
+    ]
+
+
 def test_a_process_that_was_killed_is_replaced_and_catches_up(worker, assignment):
     sink = ListSink()
     population = build_shard(KEYS, sink)
