@@ -1,6 +1,8 @@
 """Change small parts of the source at random and count the changes that no test notices.
 
 Usage: ``python -m tools.mutants [--sample N] [--seed N] [--jobs N] [--area NAME] [--out PATH]``
+or, after tests were added, ``python -m tools.mutants --again PATH``, which tries the survivors
+of an earlier result once more.
 
 Mutation testing with the operators of Cosmic Ray: a comparison is turned round, a number is off by
 one, a branch is never taken. A mutant is killed if the tests of its area fail. The sample is drawn
@@ -165,6 +167,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="how many at a time")
     parser.add_argument("--area", choices=AREAS, help="of this area alone")
     parser.add_argument("--out", type=Path, help="file for every mutant, as JSON")
+    parser.add_argument("--again", type=Path, help="try the survivors in such a file again")
     options = parser.parse_args(arguments)
     found = [
         pair
@@ -174,19 +177,31 @@ def main(arguments: Sequence[str]) -> int:
         for pair in list_mutants(name, file, (_PACKAGE / file).read_text(encoding="utf-8"))
     ]
     sample = random.Random(options.seed).sample(found, min(options.sample, len(found)))
+    known = _read_killed(options.again) if options.again else set()
     print(f"{len(sample)} of {len(found)} mutants, seed {options.seed}", file=sys.stderr)
     with ThreadPoolExecutor(options.jobs) as pool:
-        killed = list(pool.map(_try, sample))
+        killed = list(pool.map(lambda pair: pair[0] in known or _try(pair), sample))
     results = [(mutant, was_killed) for (mutant, _), was_killed in zip(sample, killed, strict=True)]
     _print(results)
-    if options.out:
+    if options.out or options.again:
         content = {
             "seed": options.seed,
             "of": len(found),
             "mutants": [{**asdict(mutant), "killed": caught} for mutant, caught in results],
         }
-        options.out.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+        out = options.out or options.again
+        out.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
     return 0
+
+
+def _read_killed(path: Path) -> set[Mutant]:
+    """Return the mutants that an earlier result says were noticed."""
+    mutants = json.loads(path.read_text(encoding="utf-8"))["mutants"]
+    return {
+        Mutant(**{name: value for name, value in mutant.items() if name != "killed"})
+        for mutant in mutants
+        if mutant["killed"]
+    }
 
 
 def _try(pair: tuple[Mutant, str]) -> bool:
