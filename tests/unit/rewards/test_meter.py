@@ -17,7 +17,7 @@ from tamiyo.contracts import (
     RewardParts,
     SeedStage,
 )
-from tamiyo.rewards import Ending, RewardConfig
+from tamiyo.rewards import Ending, RewardConfig, compute_rent
 from tamiyo.tasks import get_task, list_tasks
 from tests.support.reports import (
     build_gain,
@@ -35,6 +35,7 @@ from tests.support.rewards import (
     host,
     step,
 )
+from tests.support.tasks import TINY
 
 END = Ending(score=88.0)
 FOSSILIZE = command(LifecycleOp.FOSSILIZE)
@@ -72,6 +73,13 @@ def live_and_prune(blueprint, courses, speed):
 def test_parts_sum_to_the_reward():
     parts = RewardParts(**{item.name: 1.5**n for n, item in enumerate(fields(RewardParts))})
     assert parts.total == pytest.approx(sum(1.5**n for n in range(9)), abs=1e-6)
+
+
+def test_rent_is_paid_as_much_as_it_weighs():
+    grown = host(SeedStage.TRAINING, blueprint=Blueprint.CONV_HEAVY)
+    paid = build_meter().pay(step(after=grown)).compute_rent
+    assert paid == pytest.approx(-SHAPED.rent_weight * compute_rent(grown, TINY))
+    assert paid < 0
 
 
 def test_the_end_pays_the_score_less_the_baseline():
