@@ -201,7 +201,10 @@ def _catch_all(catchers: Iterable[str], source: Path, training: Path) -> list[Ca
 
 def _run_check(source: Path, words: Sequence[str]) -> tuple[dict[str, str], str]:
     """Return the status of each requirement, and what failed in words."""
-    done = run_on_source(source, "tamiyo", "check", *words, "--json")
+    try:
+        done = run_on_source(source, "tamiyo", "check", *words, "--json")
+    except subprocess.TimeoutExpired as error:
+        return {}, str(error)
     try:
         checks = json.loads(done.stdout)["checks"]
     except (ValueError, KeyError):
@@ -211,9 +214,11 @@ def _run_check(source: Path, words: Sequence[str]) -> tuple[dict[str, str], str]
 
 
 def _run_test(test: str, source: Path) -> Catch:
-    done = run_on_source(
-        source, "pytest", "-q", "-x", "--no-header", "-p", "no:cacheprovider", test
-    )
+    words = ["-q", "-x", "--no-header", "-p", "no:cacheprovider", test]
+    try:
+        done = run_on_source(source, "pytest", *words)
+    except subprocess.TimeoutExpired as error:
+        return Catch(catcher=test, caught=False, said=str(error))
     last = (done.stdout.strip().splitlines() or [""])[-1]
     return Catch(catcher=test, caught=done.returncode == 1, said=last)
 
