@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import numpy as np
 
 from tamiyo.checks.findings import Finding, find_violations
-from tamiyo.contracts import AlphaMode, LifecycleOp, SeedStage
+from tamiyo.contracts import AlphaMode, Blueprint, LifecycleOp, SeedStage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -115,13 +115,14 @@ def is_executable(op: LifecycleOp, slot: SlotReport, host: HostReport) -> bool:
         host: Its host, for the age from which seeds may be pruned.
     """
     seed = slot.seed
-    if op in {LifecycleOp.WAIT, LifecycleOp.GERMINATE}:
-        return op == LifecycleOp.WAIT or slot.stage is None
+    if op == LifecycleOp.GERMINATE:
+        return slot.stage is None and bool(slot.blueprint_parameters.keys() - {Blueprint.NOOP})
     if seed is None:
-        return False
+        return op == LifecycleOp.WAIT
     passed = seed.gate is not None and all(check.passed for check in seed.gate.checks)
     steady = seed.alpha.mode == AlphaMode.HOLD
     rules: Mapping[LifecycleOp, bool] = {
+        LifecycleOp.WAIT: True,
         LifecycleOp.ADVANCE: slot.stage in _ADVANCING and passed,
         LifecycleOp.FOSSILIZE: slot.stage == SeedStage.HOLDING and passed,
         LifecycleOp.SET_ALPHA_TARGET: slot.stage in _BLENDED and steady,
@@ -301,10 +302,16 @@ def _find_stale(before: SlotReport, after: SlotReport) -> Iterator[str]:
         yield "the previous gradient health is not that of the epoch before"
     if after.stage in _LIVING and new.age_epochs != old.age_epochs + 1:
         yield f"its age went from {old.age_epochs} to {new.age_epochs}"
+    yield from _judge_contribution(old, new)
+
+
+def _judge_contribution(old: SeedReport, new: SeedReport) -> Iterator[str]:
     since = new.epochs_since_counterfactual
     if new.contribution is None:
         if since is not None:
             yield "it was never measured and says when"
+        return
+    if not np.isfinite(new.contribution.points):  # equal to nothing, itself included
         return
     kept = old.contribution == new.contribution
     if since != 0 and (old.epochs_since_counterfactual is None or not kept):
