@@ -114,13 +114,20 @@ class Browser:
                       windowsVirtualKeyCode=code, modifiers=SHIFT * shift, **more)  # fmt: skip
 
     def hover(self, selector):
-        """Put the pointer on the middle of an element."""
-        box = self.evaluate(
-            f"(() => {{ const e = document.querySelector({json.dumps(selector)});"
-            " e.scrollIntoView({block: 'center'}); const b = e.getBoundingClientRect();"
+        """Put the pointer on the middle of an element, once the page has come to rest there."""
+        element = f"document.querySelector({json.dumps(selector)})"
+        self.evaluate(f"{element}.scrollIntoView({{block: 'center'}})")
+        seen, box = None, self._find_middle(element)
+        while box != seen:  # scrolling ends later, and would hide what the pointer has shown
+            time.sleep(0.1)
+            seen, box = box, self._find_middle(element)
+        self.call("Input.dispatchMouseEvent", type="mouseMoved", x=box[0], y=box[1])
+
+    def _find_middle(self, element):
+        return self.evaluate(
+            f"(() => {{ const b = {element}.getBoundingClientRect();"
             " return [b.x + b.width / 2, b.y + b.height / 2]; })()"
         )
-        self.call("Input.dispatchMouseEvent", type="mouseMoved", x=box[0], y=box[1])
 
     def resize(self, width, height=900):
         """Make the window so large, in CSS pixels."""
