@@ -245,7 +245,7 @@ def test_an_evaluation_reads_as_a_sentence(capsys, grown):
 # --- refusals: one line, exit code 2, nothing written -------------------------------------------
 
 BAD = {
-    "": "command must be one of grow, train, compare, evaluate, describe, calibrate, check, watch, ",
+    "": "command must be one of grow, train, compare, evaluate, describe, calibrate, check, ",
     "plant": "query, got 'plant'",
     "grow --task mnist": "task must be one of digits-canvas, digits-cnn, ",
     "grow --controller magic": "controller must be one of",
