@@ -61,15 +61,24 @@ def compute_gae(
         )
         raise ShapeError(message)
     end_values = bootstrap_values.masked_fill(terminated, 0.0)
-    ended = (terminated | truncated) & valid
-    advantages = torch.zeros_like(rewards)
-    next_value, next_advantage = values[-1], torch.zeros_like(values[-1])
-    for step in reversed(range(steps)):
-        next_value = torch.where(ended[step], end_values[step], next_value)
-        next_advantage = next_advantage.masked_fill(ended[step], 0.0)
-        delta = rewards[step] + gamma * next_value - values[step]
-        advantage = delta + gamma * gae_lambda * next_advantage
-        advantages[step] = torch.where(valid[step], advantage, 0.0)
-        next_value = torch.where(valid[step], values[step], next_value)
-        next_advantage = torch.where(valid[step], advantage, next_advantage)
-    return advantages, (advantages + values[:-1]).masked_fill(~valid, 0.0)
+    ended = terminated | truncated
+    next_values = torch.where(ended, end_values, _look_ahead(values, valid))
+    # A filler row adds nothing and hands on what comes after it as it is.
+    deltas = (rewards + gamma * next_values - values[:-1]).masked_fill(~valid, 0.0)
+    decays = torch.full_like(rewards, gamma * gae_lambda).masked_fill(ended, 0.0)
+    decays = decays.masked_fill(~valid, 1.0)
+    advantage, advantages = torch.zeros_like(values[-1]), []
+    for delta, decay in zip(reversed(deltas.unbind()), reversed(decays.unbind()), strict=True):
+        advantage = delta + decay * advantage
+        advantages.append(advantage)
+    found = torch.stack(advantages[::-1]).masked_fill(~valid, 0.0)
+    return found, (found + values[:-1]).masked_fill(~valid, 0.0)
+
+
+def _look_ahead(values: Tensor, valid: Tensor) -> Tensor:
+    """Return the value of each environment's next valid step; the last row's if there is none."""
+    steps = len(valid)
+    numbers = torch.arange(steps, device=valid.device).unsqueeze(-1)
+    upcoming = torch.where(valid, numbers, steps).flip(0).cummin(0).values.flip(0)
+    following = torch.cat([upcoming[1:], torch.full_like(upcoming[:1], steps)])
+    return values.gather(0, following)

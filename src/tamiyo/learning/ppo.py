@@ -228,8 +228,8 @@ class PPO:
             heads=describe_heads(self._actions, readings, conditional, clip_range=clip_range),
             ops=describe_ops(
                 self._actions.heads[0].choices,
-                rollout.actions[valid][:, 0],
-                rollout.masks[valid][:, self._actions.mask_slices[0]],
+                rollout.actions[..., 0][valid],
+                rollout.masks[..., self._actions.mask_slices[0]][valid],
                 targets.advantages[valid],
                 earned - values,
             ),

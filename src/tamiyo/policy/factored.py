@@ -16,13 +16,13 @@ from torch import Tensor
 from tamiyo.contracts import ActionSpec, InvariantError, ShapeError
 from tamiyo.policy.distribution import MaskedCategorical
 
-__all__ = ["ActionPath", "Chooser", "check_masks", "find_places", "select_legal", "stack_heads"]
+__all__ = ["ActionPath", "Chooser", "LegalChoices", "find_places", "stack_heads"]
 
 Chooser = Callable[[int, MaskedCategorical], Tensor]
 """Makes the choice of a head, shape ``[B]``, int64, given its position and its distribution."""
 
 
-def check_masks(spec: ActionSpec, masks: Tensor) -> None:
+def _check_masks(spec: ActionSpec, masks: Tensor) -> None:
     """Refuse masks that are not bool of shape ``[B, spec.mask_size]``.
 
     Raises:
@@ -36,30 +36,49 @@ def check_masks(spec: ActionSpec, masks: Tensor) -> None:
         raise ShapeError(message)
 
 
-def select_legal(
-    spec: ActionSpec, masks: Tensor, choices: Sequence[Tensor], position: int
-) -> Tensor:
-    """Look up a head's legal choices under the choices of its parents.
+class LegalChoices:
+    """Looks up what masks leave each head to choose under the choices of its parents.
 
     Args:
         spec: The heads.
         masks: Flat conditional masks, shape ``[B, spec.mask_size]``, bool.
-        choices: Index chosen for each head before this one, at least, each of shape ``[B]``.
-        position: Which head.
 
-    Returns:
-        Shape ``[B, A]``, bool.
+    Raises:
+        ShapeError: If ``masks`` is not bool or does not fit the heads.
     """
-    *parent_sizes, size = spec.mask_shapes[position]
-    table = masks[:, spec.mask_slices[position]]
-    if not parent_sizes:
-        return table
-    first, *others = spec.parent_positions[position]
-    combination = choices[first]
-    for parent, parent_size in zip(others, parent_sizes[1:], strict=True):
-        combination = combination * parent_size + choices[parent]
-    places = combination.unsqueeze(-1) * size + torch.arange(size, device=masks.device)
-    return table.gather(1, places)
+
+    def __init__(self, spec: ActionSpec, masks: Tensor) -> None:
+        _check_masks(spec, masks)
+        self._spec = spec
+        self._masks = masks
+        self._rows = torch.arange(len(masks), device=masks.device)
+        self._combinations: dict[tuple[int, ...], Tensor] = {}
+
+    def find(self, position: int, choices: Sequence[Tensor]) -> Tensor:
+        """Return a head's legal choices, shape ``[B, A]``, bool.
+
+        Args:
+            position: Which head.
+            choices: Index chosen for each head before this one, at least, each of shape ``[B]``.
+        """
+        table = self._masks[:, self._spec.mask_slices[position]]
+        parents = self._spec.parent_positions[position]
+        if not parents:
+            return table
+        tables = table.unflatten(1, (-1, self._spec.nvec[position]))
+        legal: Tensor = tables[self._rows, self._combine(parents, choices)]
+        return legal
+
+    def _combine(self, parents: tuple[int, ...], choices: Sequence[Tensor]) -> Tensor:
+        """Number the combination of some parents' choices; heads share most of their parents."""
+        if parents not in self._combinations:
+            *others, last = parents
+            number = choices[last]
+            if others:
+                combination = self._combine(tuple(others), choices)
+                number = combination * self._spec.nvec[last] + number
+            self._combinations[parents] = number
+        return self._combinations[parents]
 
 
 class ActionPath:
@@ -71,6 +90,7 @@ class ActionPath:
         spec: The heads.
         masks: Flat conditional masks, shape ``[B, spec.mask_size]``, bool.
         choose: Makes the choice of each head.
+        places: What :func:`find_places` gives for all heads, on the device of the masks.
 
     Attributes:
         choices: Index chosen for each head so far, each of shape ``[B]``, int64.
@@ -80,11 +100,11 @@ class ActionPath:
         ShapeError: If ``masks`` is not bool or does not fit the heads.
     """
 
-    def __init__(self, spec: ActionSpec, masks: Tensor, choose: Chooser) -> None:
-        check_masks(spec, masks)
+    def __init__(self, spec: ActionSpec, masks: Tensor, choose: Chooser, places: Tensor) -> None:
         self._spec = spec
-        self._masks = masks
+        self._legal = LegalChoices(spec, masks)
         self._choose = choose
+        self._places = places
         self.choices: list[Tensor] = []
         self.heads: list[MaskedCategorical] = []
 
@@ -98,8 +118,7 @@ class ActionPath:
             The choice, shape ``[B]``, int64.
         """
         position = len(self.heads)
-        legal = select_legal(self._spec, self._masks, self.choices, position)
-        head = MaskedCategorical(logits, legal)
+        head = MaskedCategorical(logits, self._legal.find(position, self.choices))
         choice = self._choose(position, head)
         self.heads.append(head)
         self.choices.append(choice)
@@ -142,10 +161,9 @@ class ActionPath:
     @cached_property
     def _joint(self) -> MaskedCategorical:
         """All heads side by side, ``[B, H, A]``, filled up to the largest with illegal choices."""
-        places = find_places(self._spec.nvec).to(self._masks.device)
         return MaskedCategorical(
-            stack_heads([head.logits for head in self.heads], places),
-            stack_heads([head.legal for head in self.heads], places),
+            stack_heads([head.logits for head in self.heads], self._places),
+            stack_heads([head.legal for head in self.heads], self._places),
         )
 
     def check(self, used: Tensor) -> None:

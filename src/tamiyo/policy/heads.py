@@ -24,7 +24,7 @@ from tamiyo.policy.layers import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from tamiyo.contracts import ActionSpec
     from tamiyo.policy.trace import ActionTrace
@@ -72,6 +72,7 @@ class ActionHeads(nn.Module):
 
     used: Tensor
     places: Tensor
+    later_places: Tensor
 
     def __init__(
         self, spec: ActionSpec, *, hidden: int, slot_hidden: int, generator: torch.Generator
@@ -85,14 +86,17 @@ class ActionHeads(nn.Module):
         self.slot: _SlotHead | None = None
         if slot_hidden:
             self.slot = _SlotHead(num_ops, hidden, slot_hidden, generator)
-        self._first = first = 2 if slot_hidden else 1
+        first = 2 if slot_hidden else 1
         self.parameter_heads = nn.ModuleList(
             _ParameterHead(spec, position, first, hidden, generator)
             for position in range(first, len(spec.heads))
         )
         if self.parameter_heads:
             self.context = _Context(num_ops, hidden, slot_hidden, generator)
-            self.register_buffer("places", find_places(spec.nvec[first:]), persistent=False)
+        self.register_buffer("places", find_places(spec.nvec), persistent=False)
+        if len(spec.heads) > 1:
+            later = find_places(spec.nvec[1:])
+            self.register_buffer("later_places", later, persistent=False)
 
     def forward(self, features: Features, masks: Tensor, choose: Chooser) -> ActionPath:
         """Choose head by head.
@@ -105,7 +109,7 @@ class ActionHeads(nn.Module):
         Returns:
             The choices and the distributions they were taken from, checked.
         """
-        path = ActionPath(self._spec, masks, choose)
+        path = ActionPath(self._spec, masks, choose, self.places)
         op = path.take(self.op(features.trunk))
         slot = None
         if self.slot is not None:
@@ -128,14 +132,11 @@ class ActionHeads(nn.Module):
             What :meth:`forward` would say of the same choices; exactly 0 and without gradient
             where a head had none.
         """
-        judgments = [_judge(self.op(features.trunk).unsqueeze(1), trace, slice(0, 1))]
-        if self.slot is not None:
-            slots = slice(1, 2)
-            judgments.append(_judge_where_chosen(self._score_slots, features, trace, slots))
-        if self.parameter_heads:
-            later = slice(self._first, None)
-            judgments.append(_judge_where_chosen(self._score_given, features, trace, later))
-        return Judgment(*(torch.cat(parts, -1) for parts in zip(*judgments, strict=True)))
+        op = _judge(self.op(features.trunk).unsqueeze(1), trace, slice(0, 1))
+        if len(self._spec.heads) == 1:
+            return op
+        later = self._judge_later(features, trace)
+        return Judgment(*(torch.cat(parts, -1) for parts in zip(op, later, strict=True)))
 
     def own_parameters(self) -> dict[str, list[nn.Parameter]]:
         """Return, by name of the head, the parameters that no other head uses."""
@@ -146,18 +147,26 @@ class ActionHeads(nn.Module):
             for name, module in zip(self._spec.names, modules, strict=True)
         }
 
-    def _score_slots(self, features: Features, actions: Tensor) -> Tensor:
-        """Score the slots given whole actions, ``[B, 1, S]``."""
-        assert self.slot is not None
-        scores: Tensor = self.slot(features, actions[:, 0])
-        return scores.unsqueeze(1)
+    def _judge_later(self, features: Features, trace: ActionTrace) -> Judgment:
+        """Judge all heads after the op, but score only the rows in which one had a choice."""
+        has_choice = trace.has_choice[:, 1:]
+        rows = has_choice.any(-1).nonzero().squeeze(-1)
+        some, taken = features.take(rows), trace.take(rows)
+        judgment = _judge(self._score_later(some, taken.actions), taken, slice(1, None))
+        nothing = features.trunk.new_zeros(has_choice.shape)
+        return Judgment(*(nothing.index_copy(0, rows, part) for part in judgment))
 
-    def _score_given(self, features: Features, actions: Tensor) -> Tensor:
-        """Score the choices of all parameter heads given whole actions, ``[B, heads, A]``."""
+    def _score_later(self, features: Features, actions: Tensor) -> Tensor:
+        """Score the choices of all heads after the op given whole actions, ``[B, heads, A]``."""
         choices = actions.unbind(-1)
-        slot = None if self.slot is None else _pick(features.slots, choices[1])
-        scored = self._score_parameters(features.trunk, choices[0], slot)
-        return stack_heads([head(own, choices) for head, own in scored], self.places)
+        scored, slot = [], None
+        if self.slot is not None:
+            scored.append(self.slot(features, choices[0]))
+            slot = _pick(features.slots, choices[1])
+        if self.parameter_heads:
+            parameters = self._score_parameters(features.trunk, choices[0], slot)
+            scored += [head(own, choices) for head, own in parameters]
+        return stack_heads(scored, self.later_places)
 
     def _score_parameters(
         self, trunk: Tensor, op: Tensor, slot: Tensor | None
@@ -178,21 +187,6 @@ def _judge(logits: Tensor, trace: ActionTrace, positions: slice) -> Judgment:
     heads = MaskedCategorical(logits, legal)
     largest = trace.max_entropies[:, positions].to(logits.dtype)
     return Judgment(heads.log_prob(trace.actions[:, positions]), heads.entropy() / largest)
-
-
-def _judge_where_chosen(
-    score: Callable[[Features, Tensor], Tensor],
-    features: Features,
-    trace: ActionTrace,
-    positions: slice,
-) -> Judgment:
-    """Judge some heads, but score only the rows in which one of them had a choice."""
-    has_choice = trace.has_choice[:, positions]
-    rows = has_choice.any(-1).nonzero().squeeze(-1)
-    some, taken = features.take(rows), trace.take(rows)
-    judgment = _judge(score(some, taken.actions), taken, positions)
-    nothing = features.trunk.new_zeros(has_choice.shape)
-    return Judgment(*(nothing.index_copy(0, rows, part) for part in judgment))
 
 
 def _pick(slots: Tensor, chosen: Tensor) -> Tensor:

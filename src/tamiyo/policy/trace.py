@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from tamiyo.contracts import InvariantError
-from tamiyo.policy.factored import check_masks, select_legal
+from tamiyo.policy.factored import LegalChoices
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -64,11 +64,11 @@ def trace_actions(spec: ActionSpec, masks: Tensor, actions: Tensor, used: Tensor
         ShapeError: If ``masks`` is not bool or does not fit the heads.
     """
     flat_masks, flat_actions = masks.flatten(0, -2), actions.flatten(0, -2)
-    check_masks(spec, flat_masks)
+    legal_choices = LegalChoices(spec, flat_masks)
     choices = flat_actions.unbind(-1)
     legal = flat_masks.new_zeros(*flat_actions.shape, max(spec.nvec))
     for position, size in enumerate(spec.nvec):
-        legal[:, position, :size] = select_legal(spec, flat_masks, choices, position)
+        legal[:, position, :size] = legal_choices.find(position, choices)
     num_legal = legal.sum(-1)
     max_entropies = num_legal.clamp_min(2).double().log()
     trace = ActionTrace(flat_actions, legal, num_legal > 1, max_entropies)

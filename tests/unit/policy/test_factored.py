@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tamiyo.contracts import ActionSpec, InvariantError, ShapeError
 from tamiyo.policy.distribution import draw_gumbel_noise
-from tamiyo.policy.factored import ActionPath
+from tamiyo.policy.factored import ActionPath, find_places
 from tests.support.enumeration import (
     entropy,
     joint_probability,
@@ -17,6 +17,7 @@ from tests.support.enumeration import (
     random_spec,
 )
 
+ONE_HEAD = ActionSpec.independent((3,))
 PROBLEMS = given(seed=st.integers(0, 10_000), heads=st.integers(2, 4))
 
 
@@ -44,7 +45,7 @@ class Problem:
 
     def walk(self, choose, rows):
         masks = torch.from_numpy(self.mask).expand(rows, -1)
-        path = ActionPath(self.spec, masks, choose)
+        path = ActionPath(self.spec, masks, choose, find_places(self.spec.nvec))
         for table in self.tables:
             logits = table[tuple(choice.numpy() for choice in path.choices)]
             path.take(torch.tensor(logits).expand(rows, -1))
@@ -109,7 +110,8 @@ def test_samples_follow_the_joint_probabilities(seed):
 
 def one_head_path(logits, legal, choice=0, sizes=(3,), used=True):
     spec = ActionSpec.independent(sizes)
-    path = ActionPath(spec, torch.tensor([legal]), lambda *_: torch.tensor([choice]))
+    masks, places = torch.tensor([legal]), find_places(sizes)
+    path = ActionPath(spec, masks, lambda *_: torch.tensor([choice]), places)
     path.take(torch.tensor([logits]))
     path.check(torch.full((3, 1), used))
 
@@ -147,7 +149,7 @@ def test_a_choice_in_a_head_that_is_not_used_is_refused():
 )
 def test_masks_that_do_not_fit_are_refused(masks, got):
     with pytest.raises(ShapeError, match=got):
-        ActionPath(ActionSpec.independent((3,)), masks, lambda _, head: head.best())
+        ActionPath(ONE_HEAD, masks, lambda _, head: head.best(), find_places(ONE_HEAD.nvec))
 
 
 @PROBLEMS

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tamiyo.contracts import ActionSpec, InvariantError, ShapeError
-from tamiyo.policy.factored import ActionPath
+from tamiyo.policy.factored import ActionPath, find_places
 from tamiyo.policy.trace import trace_actions
 from tests.support.enumeration import legal_actions, random_masks, random_spec
 from tests.support.networks import draw_masks, flat_network, growth_network, growth_spec, play
@@ -27,7 +27,8 @@ def test_what_was_legal_is_what_the_path_through_the_heads_says(seed, heads):
     actions = torch.tensor(list(legal_actions(spec, mask[0])))
     masks = torch.from_numpy(mask).expand(len(actions), -1)
     trace = trace_actions(spec, masks, actions, used_table(spec))
-    path = ActionPath(spec, masks, lambda position, _head: actions[:, position])
+    places = find_places(spec.nvec)
+    path = ActionPath(spec, masks, lambda position, _head: actions[:, position], places)
     for position, size in enumerate(spec.nvec):
         path.take(torch.zeros(len(actions), size))
         assert torch.equal(trace.legal[:, position, :size], path.heads[position].legal)

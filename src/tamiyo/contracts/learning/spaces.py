@@ -82,12 +82,12 @@ class ActionSpec:
                 raise ConfigError(message)
             seen.add(head.name)
 
-    @property
+    @cached_property
     def nvec(self) -> tuple[int, ...]:
         """Number of choices of each head, as in Gymnasium's MultiDiscrete."""
         return tuple(head.size for head in self.heads)
 
-    @property
+    @cached_property
     def names(self) -> tuple[str, ...]:
         """Names of the heads in order."""
         return tuple(head.name for head in self.heads)
