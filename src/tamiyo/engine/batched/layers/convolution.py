@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tamiyo.engine.batched.bank import ALIGNED_NUMBERS
+from tamiyo.engine.batched.layers.features import order_gradient
 from tamiyo.engine.batched.layers.normalization import per_channel
 from tamiyo.engine.batched.layers.products import (
     ask_for_equal_bits,
@@ -38,8 +39,8 @@ __all__ = ["Geometry", "Lowering", "choose_lowering", "convolve"]
 
 _DENSE_PIXELS: Final = 16
 _DENSE_NUMBERS: Final = 512
+_DENSE_SAMPLES: Final = 8
 _GROUPED_CHANNELS: Final = 16
-_GROUPED_PIXELS: Final = 5
 _MOST_NUMBERS: Final = 1 << 24
 """Numbers of columns that are held at once, 64 MiB of them."""
 
@@ -115,12 +116,15 @@ def choose_lowering(geometry: Geometry, samples: int) -> Lowering:
     """Choose how to compute a convolution, from its shape alone."""
     if geometry.is_pointwise:
         return Lowering.POINTWISE
-    (height, width), (high, wide) = geometry.size, geometry.output_size
-    matrix = geometry.inputs * height * width * geometry.outputs * high * wide
-    if height * width <= _DENSE_PIXELS and matrix <= _DENSE_NUMBERS * samples:
+    pixels = prod(geometry.size)
+    matrix = geometry.inputs * pixels * geometry.outputs * prod(geometry.output_size)
+    is_cheap = pixels <= _DENSE_PIXELS and matrix <= _DENSE_NUMBERS * samples
+    # No more products than columns would make, since every tap of these misses the map somewhere.
+    is_small = pixels <= prod(geometry.kernel) and samples >= _DENSE_SAMPLES
+    if is_cheap or is_small:
         return Lowering.DENSE
     is_wide = min(geometry.inputs, geometry.outputs) >= _GROUPED_CHANNELS
-    return Lowering.GROUPED if is_wide and height * width >= _GROUPED_PIXELS else Lowering.COLUMNS
+    return Lowering.GROUPED if is_wide else Lowering.COLUMNS
 
 
 @batches(nn.Conv2d, layout=Layout.MAPS)
@@ -188,7 +192,7 @@ def _convolve_grouped(maps: Tensor, weight: Tensor, geometry: Geometry) -> Tenso
         more, others = (torch.cat([one, torch.zeros_like(one)]) for one in (maps, weight))
         return _convolve_grouped(more, others, geometry)[:1]
     outputs = F.conv2d(
-        maps.permute(4, 0, 1, 2, 3).flatten(1, 2),
+        order_gradient(maps).permute(4, 0, 1, 2, 3).flatten(1, 2),
         weight.flatten(0, 1),
         stride=geometry.stride,
         padding=geometry.padding,
@@ -200,81 +204,59 @@ def _convolve_grouped(maps: Tensor, weight: Tensor, geometry: Geometry) -> Tenso
 
 
 class _DenseConvolution(torch.autograd.Function):
-    """The convolution's matrix [O H' W', C H W], written out for every network, times its maps."""
+    """The convolution's matrix [O H' W', H W C], written out for every network, times its maps."""
 
     @staticmethod
     def forward(ctx: Any, maps: Tensor, weight: Tensor, geometry: Geometry) -> Tensor:  # noqa: ANN401  # torch gives it no type
         """Return the convolution, [R, O H' W', B]."""
-        places = _find_places(geometry, maps.device)
-        padded = F.pad(weight.flatten(1), (0, 1))  # the last weight is the zero of absent taps
-        matrix = padded.index_select(1, places.weights).unflatten(1, places.shape)
-        ctx.save_for_backward(maps, weight, matrix)
-        ctx.places = places
-        return multiply_plainly(matrix, maps.flatten(1, 3))
+        taps = _find_taps(geometry, maps.device)
+        # The channels of a tap lie side by side, so that they are copied together; behind the last
+        # tap are the zeros of pixels that do not meet.
+        by_tap = F.pad(weight.flatten(3).transpose(2, 3), (0, 0, 0, 1))  # [R, O, taps, C]
+        matrix = by_tap.index_select(2, taps).view(len(maps), -1, maps[0, ..., 0].numel())
+        pixels = _swap_channels(maps.flatten(2, 3)).flatten(1, 2)  # [R, H W C, B]
+        ctx.save_for_backward(pixels, matrix, taps)
+        ctx.shapes = maps.shape, weight.shape
+        return multiply_plainly(matrix, pixels)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None, None]:  # noqa: ANN401  # as above
         """Return the gradients of maps and weight."""
-        maps, weight, matrix = ctx.saved_tensors
+        pixels, matrix, taps = ctx.saved_tensors
+        maps_shape, weight_shape = ctx.shapes
+        networks, outputs, channels, height, width = weight_shape
         of_maps = of_weight = None
         if ctx.needs_input_grad[0]:
-            of_maps = multiply_plainly(matrix.mT, gradient).view(maps.shape)
+            of_pixels = multiply_plainly(matrix.mT, gradient).unflatten(1, (-1, channels))
+            of_maps = _swap_channels(of_pixels).view(maps_shape)
         if ctx.needs_input_grad[1]:
-            of_matrix = multiply_plainly(gradient, maps.flatten(1, 3).mT).flatten(1)
-            found = of_matrix.index_select(1, ctx.places.entries) * ctx.places.is_entry
-            of_weight = found.unflatten(1, (weight[0].numel(), -1)).sum(dim=2).view(weight.shape)
+            of_matrix = multiply_plainly(gradient, pixels.mT)
+            of_taps = matrix.new_zeros(networks, outputs, height * width + 1, channels)
+            of_taps.index_add_(2, taps, of_matrix.view(networks, outputs, -1, channels))
+            of_weight = of_taps[:, :, :-1].transpose(2, 3).reshape(weight_shape)
         return of_maps, of_weight, None
 
 
-@dataclass(frozen=True, eq=False)
-class _Places:
-    """Where the weights of a convolution stand in its matrix.
-
-    Attributes:
-        shape: Rows and columns of the matrix.
-        weights: For each entry of the matrix its weight, one past the last where it is 0.
-        entries: For each weight its entries, as many for each, filled up with 0.
-        is_entry: 1 for an entry, 0 where it was filled up; float32.
-    """
-
-    shape: tuple[int, int]
-    weights: Tensor
-    entries: Tensor
-    is_entry: Tensor
-
-
 @lru_cache(maxsize=256)
-def _find_places(geometry: Geometry, device: torch.device) -> _Places:
-    """Find them by convolving, tap by tap, the numbers of the entries."""
+def _find_taps(geometry: Geometry, device: torch.device) -> Tensor:
+    """Find the tap by which each pixel that goes out sees each that comes in.
+
+    Returns:
+        Shape [H' W' H W], int64; one past the last tap where it does not see it.
+    """
     (height, width), (high, wide) = geometry.size, geometry.output_size
-    shape = (geometry.outputs * high * wide, geometry.inputs * height * width)
-    entries = _find_entries(geometry)
-    weights = torch.full((shape[0] * shape[1],), len(entries))
-    owners = torch.arange(len(entries))[:, None].expand_as(entries)
-    weights[entries[entries >= 0]] = owners[entries >= 0]
-    return _Places(
-        shape=shape,
-        weights=weights.to(device),
-        entries=entries.clamp(min=0).flatten().to(device),
-        is_entry=(entries >= 0).flatten().float().to(device),
-    )
+    taps = torch.full((high, wide, height, width), prod(geometry.kernel))
+    for (row, column), read, write in geometry.taps():
+        block = taps[write[0], write[1], read[0], read[1]]
+        block.diagonal(dim1=0, dim2=2).diagonal(dim1=0, dim2=1).fill_(
+            row * geometry.kernel[1] + column
+        )
+    return taps.flatten().to(device)
 
 
-def _find_entries(geometry: Geometry) -> Tensor:
-    """Find the entries of each weight, [weights, most], filled up with -1."""
-    (height, width), (high, wide) = geometry.size, geometry.output_size
-    shape = (geometry.outputs, high, wide, geometry.inputs, height, width)
-    numbers = torch.arange(prod(shape)).view(shape)
-    of_weights: list[Tensor] = []
-    met = {tap: (read, write) for tap, read, write in geometry.taps()}
-    for row, column in product(range(geometry.kernel[0]), range(geometry.kernel[1])):
-        read, write = met.get((row, column), ((slice(0), slice(0)), (slice(0), slice(0))))
-        block = numbers[:, write[0], write[1], :, read[0], read[1]]  # [O, h, w, C, h, w]
-        pixels = block.diagonal(dim1=1, dim2=4).diagonal(dim1=1, dim2=3)  # [O, C, h, w]
-        of_weights.append(pixels.flatten(2))
-    most = max(pixels.shape[2] for pixels in of_weights)
-    padded = [F.pad(pixels, (0, most - pixels.shape[2]), value=-1) for pixels in of_weights]
-    return torch.stack(padded, dim=2).flatten(0, 2)
+def _swap_channels(numbers: Tensor) -> Tensor:
+    """Copy [R, C, pixels, B] to [R, pixels, C, B], or back."""
+    return numbers.transpose(1, 2).contiguous()
 
 
 def _multiply_densely(maps: Tensor, weight: Tensor, geometry: Geometry) -> Tensor:

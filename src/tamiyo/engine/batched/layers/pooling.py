@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor, nn
 
+from tamiyo.engine.batched.layers.features import order_gradient
 from tamiyo.engine.batched.layers.registry import Layout, batches
 
 if TYPE_CHECKING:
@@ -18,6 +19,6 @@ __all__: list[str] = []
 def _pool(layer: nn.Module, _rows: Rows, maps: Tensor) -> Tensor:
     # Every map [H, W, B] is to PyTorch an image of B channels that lie side by side in memory, the
     # layout that its pooling is fast in.
-    images = maps.flatten(0, 1).permute(0, 3, 1, 2)  # [R C, B, H, W]
+    images = order_gradient(maps).flatten(0, 1).permute(0, 3, 1, 2)  # [R C, B, H, W]
     pooled: Tensor = layer(images).permute(0, 2, 3, 1)
     return pooled.contiguous().view(*maps.shape[:2], *pooled.shape[1:])
