@@ -12,12 +12,8 @@ from typing import TYPE_CHECKING, Final
 import torch
 from torch.nn import functional as F
 
-from tamiyo.engine.batched.layers.convolution import (
-    Geometry,
-    Lowering,
-    choose_lowering,
-    convolve,
-)
+from tamiyo.engine.batched.layers.convolution import Lowering, choose_lowering, convolve
+from tamiyo.engine.batched.layers.geometry import Geometry
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,6 +26,10 @@ _SHAPES: Final = (
     (69, 1, 4, 8, 3),
     (69, 4, 4, 4, 3),
     (69, 6, 6, 6, 3),
+    (69, 12, 12, 4, 3),
+    (64, 4, 4, 12, 3),
+    (64, 1, 1, 8, 3),
+    (64, 1, 8, 12, 3),
     (16, 1, 16, 8, 3),
     (16, 16, 32, 4, 3),
     (16, 32, 64, 2, 3),

@@ -1,17 +1,16 @@
 """Convolutions of many networks at once, by the lowering that suits the shape.
 
 On small maps one matrix product does it: a convolution is linear, and its matrix is written out.
-Else patches are laid out as columns, a few networks at a time so that they stay in the cache. With
-many channels on larger maps PyTorch's grouped convolution is the fastest, one group per network.
+With few channels it is written out along the height alone, and patches along the width are copied.
+Else whole patches are laid out as columns, a few networks at a time; with many channels PyTorch's
+grouped convolution is the fastest, one group per network.
 ``benchmarks/engine.py --layers`` compares them. The choice depends on the layer's shape alone,
 never on the number of networks: a network's numbers must not depend on what stands beside it.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
-from functools import lru_cache
 from itertools import product
 from math import gcd, prod
 from typing import TYPE_CHECKING, Any, Final
@@ -21,7 +20,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tamiyo.engine.batched.bank import ALIGNED_NUMBERS
-from tamiyo.engine.batched.layers.features import order_gradient
+from tamiyo.engine.batched.layers.features import order_gradient, permute
+from tamiyo.engine.batched.layers.geometry import Geometry, find_taps
 from tamiyo.engine.batched.layers.normalization import per_channel
 from tamiyo.engine.batched.layers.products import (
     ask_for_equal_bits,
@@ -31,15 +31,14 @@ from tamiyo.engine.batched.layers.products import (
 from tamiyo.engine.batched.layers.registry import Layout, batches
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from tamiyo.engine.batched.layers.registry import Rows
 
-__all__ = ["Geometry", "Lowering", "choose_lowering", "convolve"]
+__all__ = ["Lowering", "choose_lowering", "convolve"]
 
-_DENSE_PIXELS: Final = 16
 _DENSE_NUMBERS: Final = 512
-_DENSE_SAMPLES: Final = 8
+_STRIP_HEIGHTS: Final = 4
+_STRIP_OUTPUTS: Final = 15
+_STRIP_WIDENING: Final = 4
 _GROUPED_CHANNELS: Final = 16
 _MOST_NUMBERS: Final = 1 << 24
 """Numbers of columns that are held at once, 64 MiB of them."""
@@ -50,81 +49,23 @@ class Lowering(StrEnum):
 
     POINTWISE = "pointwise"
     DENSE = "dense"
+    STRIPS = "strips"
     COLUMNS = "columns"
     GROUPED = "grouped"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Geometry:
-    """Everything about a convolution but its numbers.
-
-    Attributes:
-        inputs: Channels that come in.
-        outputs: Channels that go out.
-        size: Height and width of the map that comes in.
-        kernel: Height and width of the kernel.
-        stride: Steps of the kernel.
-        padding: Zeros around the map.
-        dilation: Distance of the kernel's taps.
-    """
-
-    inputs: int
-    outputs: int
-    size: tuple[int, int]
-    kernel: tuple[int, int]
-    stride: tuple[int, int] = (1, 1)
-    padding: tuple[int, int] = (0, 0)
-    dilation: tuple[int, int] = (1, 1)
-
-    @property
-    def output_size(self) -> tuple[int, int]:
-        """Height and width of the map that goes out."""
-        height, width = (
-            (self.size[axis] + 2 * self.padding[axis] - self._reach(axis)) // self.stride[axis] + 1
-            for axis in (0, 1)
-        )
-        return height, width
-
-    @property
-    def is_pointwise(self) -> bool:
-        """True if every pixel is looked at by itself."""
-        return (self.kernel, self.stride, self.padding) == ((1, 1), (1, 1), (0, 0))
-
-    def taps(self) -> Iterator[tuple[tuple[int, int], tuple[slice, slice], tuple[slice, slice]]]:
-        """Yield each tap that meets the map, the pixels it reads and those it contributes to."""
-        for row in range(self.kernel[0]):
-            for column in range(self.kernel[1]):
-                read, write = zip(self._span(0, row), self._span(1, column), strict=True)
-                if all(part.start < part.stop for part in write):
-                    yield (row, column), read, write
-
-    def _span(self, axis: int, tap: int) -> tuple[slice, slice]:
-        """What a tap reads along one axis, and what that contributes to."""
-        offset = tap * self.dilation[axis] - self.padding[axis]
-        stride = self.stride[axis]
-        first = max(0, -(offset // stride)) if offset < 0 else 0
-        last = (self.size[axis] - 1 - offset) // stride
-        last = min(self.output_size[axis] - 1, last)
-        begin = first * stride + offset
-        return slice(begin, last * stride + offset + 1, stride), slice(first, last + 1)
-
-    def _reach(self, axis: int) -> int:
-        return self.dilation[axis] * (self.kernel[axis] - 1) + 1
 
 
 def choose_lowering(geometry: Geometry, samples: int) -> Lowering:
     """Choose how to compute a convolution, from its shape alone."""
     if geometry.is_pointwise:
         return Lowering.POINTWISE
-    pixels = prod(geometry.size)
-    matrix = geometry.inputs * pixels * geometry.outputs * prod(geometry.output_size)
-    is_cheap = pixels <= _DENSE_PIXELS and matrix <= _DENSE_NUMBERS * samples
-    # No more products than columns would make, since every tap of these misses the map somewhere.
-    is_small = pixels <= prod(geometry.kernel) and samples >= _DENSE_SAMPLES
-    if is_cheap or is_small:
-        return Lowering.DENSE
-    is_wide = min(geometry.inputs, geometry.outputs) >= _GROUPED_CHANNELS
-    return Lowering.GROUPED if is_wide else Lowering.COLUMNS
+    inputs, outputs, pixels = geometry.inputs, geometry.outputs, prod(geometry.size)
+    matrix = inputs * pixels * outputs * prod(geometry.output_size)
+    if pixels <= prod(geometry.kernel) and matrix <= _DENSE_NUMBERS * samples:
+        return Lowering.DENSE  # no more products than columns would make
+    is_low = geometry.size[0] <= _STRIP_HEIGHTS * geometry.kernel[0]
+    if is_low and outputs <= min(_STRIP_OUTPUTS, _STRIP_WIDENING * inputs):
+        return Lowering.STRIPS
+    return Lowering.GROUPED if min(inputs, outputs) >= _GROUPED_CHANNELS else Lowering.COLUMNS
 
 
 @batches(nn.Conv2d, layout=Layout.MAPS)
@@ -179,6 +120,8 @@ def convolve(
         outputs = multiply(matrix, maps.flatten(2))
     elif lowering == Lowering.GROUPED:
         outputs = _convolve_grouped(maps, weight, geometry)
+    elif lowering == Lowering.STRIPS:
+        outputs = _multiply_strips(maps, weight, geometry)
     else:
         outputs = _multiply_densely(maps, weight, geometry)
     outputs = outputs.view(shape)
@@ -203,66 +146,90 @@ def _convolve_grouped(maps: Tensor, weight: Tensor, geometry: Geometry) -> Tenso
     return apart.contiguous()
 
 
-class _DenseConvolution(torch.autograd.Function):
-    """The convolution's matrix [O H' W', H W C], written out for every network, times its maps."""
+def _multiply_densely(maps: Tensor, weight: Tensor, geometry: Geometry) -> Tensor:
+    """Write the matrix [O H' W', H W C] out."""
+    by_tap = weight.permute(0, 1, 3, 4, 2).flatten(2, 3)  # [R, O, h w, C]
+    pixels = permute(maps.flatten(2, 3), (0, 2, 1, 3)).flatten(1, 2)  # [R, H W C, B]
+    return _multiply_written_out(pixels, by_tap, find_taps(geometry, maps.device))
+
+
+def _multiply_strips(maps: Tensor, weight: Tensor, geometry: Geometry) -> Tensor:
+    """Write the matrix [O H', H w C] out along the height; patches along the width are copies."""
+    by_tap = weight.permute(0, 1, 3, 4, 2).flatten(3)  # [R, O, h, w C]
+    if _are_shared(maps):
+        strips = _Strips.apply(maps[:1], geometry).expand(len(maps), -1, -1)  # type: ignore[no-untyped-call]  # torch's
+    else:
+        strips = _Strips.apply(maps, geometry)  # type: ignore[no-untyped-call]  # as above
+    return _multiply_written_out(strips, by_tap, find_taps(geometry.along_height(), maps.device))
+
+
+def _multiply_written_out(patches: Tensor, by_tap: Tensor, taps: Tensor) -> Tensor:
+    outputs: Tensor = _WrittenOut.apply(patches, by_tap, taps)  # type: ignore[no-untyped-call]  # torch's
+    return outputs
+
+
+class _WrittenOut(torch.autograd.Function):
+    """The product of patches with the matrix in which the weights of a tap stand wherever it is."""
 
     @staticmethod
-    def forward(ctx: Any, maps: Tensor, weight: Tensor, geometry: Geometry) -> Tensor:  # noqa: ANN401  # torch gives it no type
-        """Return the convolution, [R, O H' W', B]."""
-        taps = _find_taps(geometry, maps.device)
-        # The channels of a tap lie side by side, so that they are copied together; behind the last
-        # tap are the zeros of pixels that do not meet.
-        by_tap = F.pad(weight.flatten(3).transpose(2, 3), (0, 0, 0, 1))  # [R, O, taps, C]
-        matrix = by_tap.index_select(2, taps).view(len(maps), -1, maps[0, ..., 0].numel())
-        pixels = _swap_channels(maps.flatten(2, 3)).flatten(1, 2)  # [R, H W C, B]
-        ctx.save_for_backward(pixels, matrix, taps)
-        ctx.shapes = maps.shape, weight.shape
-        return multiply_plainly(matrix, pixels)
+    def forward(ctx: Any, patches: Tensor, by_tap: Tensor, taps: Tensor) -> Tensor:  # noqa: ANN401  # torch gives it no type
+        """Return the products.
+
+        Args:
+            ctx: PyTorch's.
+            patches: Shape [R, places K, N]: for each place that a tap can read its K numbers.
+            by_tap: Weights, shape [R, O, taps, K]; a tap's are copied together.
+            taps: By which tap a place is read for each place that is written, shape [written
+                places], int64; one past the last for none.
+
+        Returns:
+            Shape [R, O written, N].
+        """
+        padded = F.pad(by_tap, (0, 0, 0, 1))  # behind the last tap the zeros of none
+        matrix = padded.index_select(2, taps).view(len(patches), -1, patches.shape[1])
+        ctx.save_for_backward(patches, matrix, taps)
+        ctx.shape = padded.shape
+        return multiply_plainly(matrix, patches)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None, None]:  # noqa: ANN401  # as above
-        """Return the gradients of maps and weight."""
-        pixels, matrix, taps = ctx.saved_tensors
-        maps_shape, weight_shape = ctx.shapes
-        networks, outputs, channels, height, width = weight_shape
-        of_maps = of_weight = None
+        """Return the gradients of patches and weights."""
+        patches, matrix, taps = ctx.saved_tensors
+        of_patches = of_weights = None
         if ctx.needs_input_grad[0]:
-            of_pixels = multiply_plainly(matrix.mT, gradient).unflatten(1, (-1, channels))
-            of_maps = _swap_channels(of_pixels).view(maps_shape)
+            of_patches = multiply_plainly(matrix.mT, gradient)
         if ctx.needs_input_grad[1]:
-            of_matrix = multiply_plainly(gradient, pixels.mT)
-            of_taps = matrix.new_zeros(networks, outputs, height * width + 1, channels)
-            of_taps.index_add_(2, taps, of_matrix.view(networks, outputs, -1, channels))
-            of_weight = of_taps[:, :, :-1].transpose(2, 3).reshape(weight_shape)
-        return of_maps, of_weight, None
+            networks, outputs, _, numbers = ctx.shape
+            of_matrix = multiply_plainly(gradient, patches.mT)
+            of_matrix = of_matrix.view(networks, outputs, -1, numbers)
+            of_weights = matrix.new_zeros(ctx.shape).index_add_(2, taps, of_matrix)[:, :, :-1]
+        return of_patches, of_weights, None
 
 
-@lru_cache(maxsize=256)
-def _find_taps(geometry: Geometry, device: torch.device) -> Tensor:
-    """Find the tap by which each pixel that goes out sees each that comes in.
+class _Strips(torch.autograd.Function):
+    """Patches of maps along the width: [R, H w C, W' B]."""
 
-    Returns:
-        Shape [H' W' H W], int64; one past the last tap where it does not see it.
-    """
-    (height, width), (high, wide) = geometry.size, geometry.output_size
-    taps = torch.full((high, wide, height, width), prod(geometry.kernel))
-    for (row, column), read, write in geometry.taps():
-        block = taps[write[0], write[1], read[0], read[1]]
-        block.diagonal(dim1=0, dim2=2).diagonal(dim1=0, dim2=1).fill_(
-            row * geometry.kernel[1] + column
-        )
-    return taps.flatten().to(device)
+    @staticmethod
+    def forward(ctx: Any, maps: Tensor, geometry: Geometry) -> Tensor:  # noqa: ANN401  # torch gives it no type
+        """Lay out what each column of the kernel reads."""
+        networks, channels, height, _, samples = ctx.shape = maps.shape
+        spans = ctx.spans = geometry.spans()
+        wide = geometry.output_size[1]
+        strips = maps.new_zeros(networks, height, len(spans), channels, wide, samples)
+        for column, (read, write) in enumerate(spans):
+            strips[:, :, column, :, write] = maps[:, :, :, read].transpose(1, 2)
+        return strips.flatten(1, 3).flatten(2)
 
-
-def _swap_channels(numbers: Tensor) -> Tensor:
-    """Copy [R, C, pixels, B] to [R, pixels, C, B], or back."""
-    return numbers.transpose(1, 2).contiguous()
-
-
-def _multiply_densely(maps: Tensor, weight: Tensor, geometry: Geometry) -> Tensor:
-    maps = maps.contiguous()
-    outputs: Tensor = _DenseConvolution.apply(maps, weight, geometry)  # type: ignore[no-untyped-call]  # torch's
-    return outputs
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:  # noqa: ANN401  # as above
+        """Add up what each column of the kernel read."""
+        networks, channels, height, _, samples = ctx.shape
+        spans = ctx.spans
+        strips = gradient.view(networks, height, len(spans), channels, -1, samples)
+        of_maps = gradient.new_zeros(ctx.shape)
+        for column, (read, write) in enumerate(spans):
+            of_maps[:, :, :, read] += strips[:, :, column, :, write].transpose(1, 2)
+        return of_maps, None
 
 
 class _ColumnConvolution(torch.autograd.Function):
@@ -301,11 +268,16 @@ class _ColumnConvolution(torch.autograd.Function):
 
 
 def _multiply_columns(maps: Tensor, matrix: Tensor, geometry: Geometry) -> Tensor:
-    if maps.stride(0) == 0 and not torch.is_grad_enabled():  # all networks see the same maps
+    if _are_shared(maps):
         columns = _lay_out(maps[:1], geometry, rows=matrix.shape[2])
         return multiply_plainly(matrix, columns.expand(len(maps), -1, -1))
     outputs: Tensor = _ColumnConvolution.apply(maps.contiguous(), matrix, geometry)  # type: ignore[no-untyped-call]  # torch's
     return outputs
+
+
+def _are_shared(maps: Tensor) -> bool:
+    """Say whether all networks see the same maps, and no gradients are asked for."""
+    return maps.stride(0) == 0 and not torch.is_grad_enabled()
 
 
 def _list_blocks(maps: Tensor, geometry: Geometry) -> list[slice]:

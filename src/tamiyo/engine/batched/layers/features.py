@@ -15,7 +15,17 @@ from typing import Any, Final, TypeAlias
 import torch
 from torch import Tensor
 
-__all__ = ["Features", "Maps", "as_maps", "as_samples", "join", "order_gradient", "repeat", "split"]
+__all__ = [
+    "Features",
+    "Maps",
+    "as_maps",
+    "as_samples",
+    "join",
+    "order_gradient",
+    "permute",
+    "repeat",
+    "split",
+]
 
 _AXES_OF_IMAGES: Final = 4
 _TO_MAPS: Final = (0, 2, 3, 4, 1)
@@ -41,7 +51,7 @@ def as_maps(features: Features, networks: int) -> Tensor:
     """Return features as [R, C, H, W, B]."""
     if isinstance(features, Maps):
         return features.data
-    return _permute(split(features, networks), _TO_MAPS)
+    return permute(split(features, networks), _TO_MAPS)
 
 
 def repeat(samples: Tensor, networks: int) -> Features:
@@ -54,7 +64,7 @@ def repeat(samples: Tensor, networks: int) -> Features:
 def as_samples(features: Any) -> Any:  # noqa: ANN401  # whatever code of others hands around
     """Return features as [R * B, ...]; anything else as it is."""
     if isinstance(features, Maps):
-        return _permute(features.data, _TO_SAMPLES).flatten(0, 1)
+        return permute(features.data, _TO_SAMPLES).flatten(0, 1)
     return features
 
 
@@ -81,7 +91,8 @@ def order_gradient(features: Tensor) -> Tensor:
     return features
 
 
-def _permute(tensor: Tensor, axes: tuple[int, ...]) -> Tensor:
+def permute(tensor: Tensor, axes: tuple[int, ...]) -> Tensor:
+    """Copy a tensor in another order of its axes; its gradient is a copy as well."""
     permuted: Tensor = _Permute.apply(tensor, axes)  # type: ignore[no-untyped-call]  # torch's own
     return permuted
 
