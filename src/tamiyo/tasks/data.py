@@ -259,7 +259,9 @@ def count_batches(train_size: int, batch_size: int) -> int:
 
 def _cut_batches(split: Split, order: Tensor, batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
     rows = order.to(split.targets.device)
-    inputs, targets = (whole[rows].split(batch_size) for whole in (split.inputs, split.targets))
+    inputs, targets = (
+        whole.index_select(0, rows).split(batch_size) for whole in (split.inputs, split.targets)
+    )
     return zip(inputs, targets, strict=True)
 
 

@@ -13,6 +13,7 @@ from functools import partial
 from typing import Any, Final
 
 import torch
+from torch import Tensor
 
 from tamiyo.contracts import ConfigError
 from tamiyo.engine.batched.bank import Bank
@@ -82,6 +83,7 @@ class RowOptimizer:
         return RowPlan(
             bank=bank,
             rows=terms.rows,
+            counted=torch.tensor(list(terms.rows), device=bank.device),
             step=partial(update, self.settings),
             groups=[
                 _RowGroup(bank, rows, names, (rate, decay), is_new=is_new)
@@ -97,19 +99,21 @@ class RowPlan:
     Attributes:
         bank: The bank.
         rows: The rows.
+        counted: The rows once more, as an index.
         step: Steps a group of them.
         groups: Those on equal terms.
     """
 
     bank: Bank
     rows: Sequence[int]
+    counted: Tensor
     step: Callable[[_RowGroup], None]
     groups: Sequence[_RowGroup]
 
     def run(self) -> None:
         """Make one step; the bank's gradients are there."""
+        self.bank.steps.index_add_(0, self.counted, torch.ones_like(self.counted).float())
         for group in self.groups:
-            torch._foreach_add_(group.steps, 1)  # as PyTorch's optimizers do
             self.step(group)
             group.is_new = False
 
