@@ -133,9 +133,9 @@ class CausalAttention(nn.Module):
         batch, length, width = features.shape
         split = self.queries_keys_values(features).view(batch, length, 3, self.heads, -1)
         queries, keys, values = split.permute(2, 0, 3, 1, 4)  # [B, heads, T, head_width] each
-        scores = queries @ keys.transpose(-2, -1) / math.sqrt(queries.shape[-1])
-        is_later = torch.ones(length, length, dtype=torch.bool, device=features.device).triu(1)
-        weights = scores.masked_fill(is_later, -math.inf).softmax(dim=-1)  # [B, heads, T, T]
+        scores = queries / math.sqrt(queries.shape[-1]) @ keys.transpose(-2, -1)
+        later = scores.new_full((length, length), -math.inf).triu(1)  # added: faster than a mask
+        weights = (scores + later).softmax(dim=-1)  # [B, heads, T, T]
         mixed = (weights @ values).transpose(1, 2).reshape(batch, length, width)
         output: Tensor = self.output(mixed)
         return output
