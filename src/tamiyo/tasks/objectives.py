@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence, Sized
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, Final, Self
 
 import torch
@@ -59,20 +60,23 @@ class Units:
             weights=torch.cat([part.weights for part in parts]),
         )
 
-    @property
+    @cached_property
     def mean(self) -> float:
-        """Mean over the samples."""
-        return float((self.values * self.weights).sum() / self.weights.sum())
+        """Mean over the samples; not a number where there are none."""
+        return float((self.values * self.weights).sum()) / self._samples
 
-    @property
+    @cached_property
     def error(self) -> float | None:
         """Standard error of the mean; unknown for fewer than two units."""
-        count = int((self.weights > 0).sum())
+        count = int(self.weights.count_nonzero())
         if count <= 1:
             return None
-        spread = self.weights * (self.values - self.mean)
-        variance = spread.square().sum() / self.weights.sum().square() * count / (count - 1)
-        return float(variance.sqrt())
+        squares = float((self.weights * (self.values - self.mean)).square().sum())
+        return math.sqrt(squares / self._samples**2 * count / (count - 1))
+
+    @cached_property
+    def _samples(self) -> float:
+        return float(self.weights.sum()) or math.nan
 
     def minus(self, other: Units) -> Units:
         """Return the differences, unit by unit."""

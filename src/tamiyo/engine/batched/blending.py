@@ -89,13 +89,12 @@ class Blend:
 
     def _run(self, own: Tensor, like: Features) -> Tensor:
         """Return the residuals, scale * f(h)."""
-        residuals = []
+        bodies, scales = [], []
         for part, features in _split_parts(own, self.parts):
             with part.group.bank.choosing(part.chosen):
-                body = _run_group(part, features, like)
-                scale = part.group.bank.read("scale")
-                residuals.append(body * _shape_scale(scale, like))
-        return residuals[0] if len(residuals) == 1 else torch.cat(residuals)
+                bodies.append(_run_group(part, features, like))
+                scales.append(part.group.bank.read("scale"))
+        return _concatenate(bodies) * _shape_scale(_concatenate(scales), like)
 
     def _delta(
         self,
@@ -120,7 +119,7 @@ class Blend:
         for part, own in _split_parts(features, self.gates):
             with part.group.bank.choosing(part.chosen):
                 opened.append(_run_group(part, own, like))
-        return opened[0] if len(opened) == 1 else torch.cat(opened)
+        return _concatenate(opened)
 
     def _places_of(self, share: _Share) -> Tensor | None:
         """Places of a share's networks among all networks of the pass."""
@@ -213,6 +212,10 @@ def _all_or(places: Sequence[int], count: int, device: torch.device) -> Tensor |
 
 def _split_parts(features: Tensor, parts: Sequence[_Part]) -> Iterator[tuple[_Part, Tensor]]:
     return zip(parts, features.split([part.count for part in parts]), strict=True)
+
+
+def _concatenate(parts: Sequence[Tensor]) -> Tensor:
+    return parts[0] if len(parts) == 1 else torch.cat(list(parts))
 
 
 def _run_group(part: _Part, features: Tensor, like: Features) -> Tensor:

@@ -21,7 +21,7 @@ from torch.nn import functional as F
 
 from tamiyo.engine.batched.bank import ALIGNED_NUMBERS
 from tamiyo.engine.batched.layers.features import order_gradient, permute
-from tamiyo.engine.batched.layers.geometry import Geometry, find_taps
+from tamiyo.engine.batched.layers.geometry import Geometry, find_places, find_taps
 from tamiyo.engine.batched.layers.normalization import per_channel
 from tamiyo.engine.batched.layers.products import (
     ask_for_equal_bits,
@@ -35,7 +35,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Lowering", "choose_lowering", "convolve"]
 
+_DENSE_PIXELS: Final = 16
 _DENSE_NUMBERS: Final = 512
+_MANY_CHANNELS: Final = 8
 _STRIP_HEIGHTS: Final = 4
 _STRIP_OUTPUTS: Final = 15
 _STRIP_WIDENING: Final = 4
@@ -60,8 +62,10 @@ def choose_lowering(geometry: Geometry, samples: int) -> Lowering:
         return Lowering.POINTWISE
     inputs, outputs, pixels = geometry.inputs, geometry.outputs, prod(geometry.size)
     matrix = inputs * pixels * outputs * prod(geometry.output_size)
-    if pixels <= prod(geometry.kernel) and matrix <= _DENSE_NUMBERS * samples:
-        return Lowering.DENSE  # no more products than columns would make
+    is_small = max(inputs, outputs) < _MANY_CHANNELS and pixels <= _DENSE_PIXELS
+    is_free = pixels <= prod(geometry.kernel)  # no more products than columns would make
+    if (is_small or is_free) and matrix <= _DENSE_NUMBERS * samples:
+        return Lowering.DENSE
     is_low = geometry.size[0] <= _STRIP_HEIGHTS * geometry.kernel[0]
     if is_low and outputs <= min(_STRIP_OUTPUTS, _STRIP_WIDENING * inputs):
         return Lowering.STRIPS
@@ -147,10 +151,40 @@ def _convolve_grouped(maps: Tensor, weight: Tensor, geometry: Geometry) -> Tenso
 
 
 def _multiply_densely(maps: Tensor, weight: Tensor, geometry: Geometry) -> Tensor:
-    """Write the matrix [O H' W', H W C] out."""
+    """Write the whole matrix out; with many channels those of a tap are copied together."""
+    if geometry.inputs < _MANY_CHANNELS:
+        outputs: Tensor = _DenseConvolution.apply(maps.contiguous(), weight, geometry)  # type: ignore[no-untyped-call]  # torch's
+        return outputs
     by_tap = weight.permute(0, 1, 3, 4, 2).flatten(2, 3)  # [R, O, h w, C]
     pixels = permute(maps.flatten(2, 3), (0, 2, 1, 3)).flatten(1, 2)  # [R, H W C, B]
     return _multiply_written_out(pixels, by_tap, find_taps(geometry, maps.device))
+
+
+class _DenseConvolution(torch.autograd.Function):
+    """The convolution's matrix [O H' W', C H W], written out number by number, times its maps."""
+
+    @staticmethod
+    def forward(ctx: Any, maps: Tensor, weight: Tensor, geometry: Geometry) -> Tensor:  # noqa: ANN401  # torch gives it no type
+        """Return the convolution, [R, O H' W', B]."""
+        places = find_places(geometry, maps.device)
+        padded = F.pad(weight.flatten(1), (0, 1))  # the last weight is the zero of absent taps
+        matrix = padded.index_select(1, places.weights).unflatten(1, places.shape)
+        ctx.save_for_backward(maps, weight, matrix)
+        ctx.places = places
+        return multiply_plainly(matrix, maps.flatten(1, 3))
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None, None]:  # noqa: ANN401  # as above
+        """Return the gradients of maps and weight."""
+        maps, weight, matrix = ctx.saved_tensors
+        of_maps = of_weight = None
+        if ctx.needs_input_grad[0]:
+            of_maps = multiply_plainly(matrix.mT, gradient).view(maps.shape)
+        if ctx.needs_input_grad[1]:
+            of_matrix = multiply_plainly(gradient, maps.flatten(1, 3).mT).flatten(1)
+            found = of_matrix.index_select(1, ctx.places.entries) * ctx.places.is_entry
+            of_weight = found.unflatten(1, (weight[0].numel(), -1)).sum(dim=2).view(weight.shape)
+        return of_maps, of_weight, None
 
 
 def _multiply_strips(maps: Tensor, weight: Tensor, geometry: Geometry) -> Tensor:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import product
 from math import prod
 from typing import TYPE_CHECKING
 
 import torch
+from torch import Tensor
+from torch.nn import functional as F
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from torch import Tensor
-
-__all__ = ["Geometry", "find_taps"]
+__all__ = ["Geometry", "Places", "find_places", "find_taps"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,3 +108,54 @@ def find_taps(geometry: Geometry, device: torch.device) -> Tensor:
             row * geometry.kernel[1] + column
         )
     return taps.flatten().to(device)
+
+
+@dataclass(frozen=True, eq=False)
+class Places:
+    """Where the weights of a convolution stand in its matrix.
+
+    Attributes:
+        shape: Rows and columns of the matrix.
+        weights: For each entry of the matrix its weight, one past the last where it is 0.
+        entries: For each weight its entries, as many for each, filled up with 0.
+        is_entry: 1 for an entry, 0 where it was filled up; float32.
+    """
+
+    shape: tuple[int, int]
+    weights: Tensor
+    entries: Tensor
+    is_entry: Tensor
+
+
+@lru_cache(maxsize=256)
+def find_places(geometry: Geometry, device: torch.device) -> Places:
+    """Find them by convolving, tap by tap, the numbers of the entries."""
+    (height, width), (high, wide) = geometry.size, geometry.output_size
+    shape = (geometry.outputs * high * wide, geometry.inputs * height * width)
+    entries = _find_entries(geometry)
+    weights = torch.full((shape[0] * shape[1],), len(entries))
+    owners = torch.arange(len(entries))[:, None].expand_as(entries)
+    weights[entries[entries >= 0]] = owners[entries >= 0]
+    return Places(
+        shape=shape,
+        weights=weights.to(device),
+        entries=entries.clamp(min=0).flatten().to(device),
+        is_entry=(entries >= 0).flatten().float().to(device),
+    )
+
+
+def _find_entries(geometry: Geometry) -> Tensor:
+    """Find the entries of each weight, [weights, most], filled up with -1."""
+    (height, width), (high, wide) = geometry.size, geometry.output_size
+    shape = (geometry.outputs, high, wide, geometry.inputs, height, width)
+    numbers = torch.arange(prod(shape)).view(shape)
+    of_weights: list[Tensor] = []
+    met = {tap: (read, write) for tap, read, write in geometry.taps()}
+    for row, column in product(range(geometry.kernel[0]), range(geometry.kernel[1])):
+        read, write = met.get((row, column), ((slice(0), slice(0)), (slice(0), slice(0))))
+        block = numbers[:, write[0], write[1], :, read[0], read[1]]  # [O, h, w, C, h, w]
+        pixels = block.diagonal(dim1=1, dim2=4).diagonal(dim1=1, dim2=3)  # [O, C, h, w]
+        of_weights.append(pixels.flatten(2))
+    most = max(pixels.shape[2] for pixels in of_weights)
+    padded = [F.pad(pixels, (0, most - pixels.shape[2]), value=-1) for pixels in of_weights]
+    return torch.stack(padded, dim=2).flatten(0, 2)
