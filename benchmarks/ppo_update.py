@@ -1,9 +1,10 @@
 """Our recurrent PPO against sb3-contrib's RecurrentPPO, side by side on one thread.
 
-A row times one rollout and the update that follows it, on environments that only show again what
-was recorded, so that hardly anything but the two learners is measured. Both have the same width of
-the LSTM, environments, steps and passes, and no early stop; ours also masks, makes eight heads
-depend on each other, normalizes and reports. In the first rows each library has its own default
+A row times rollouts and the updates that follow them, on environments that only show again what
+was recorded, so that hardly anything but the two learners is measured; a turn is three of each, one
+after the other as in a training. Both have the same width of the LSTM, environments, steps and
+passes, and no early stop; ours also masks, makes eight heads depend on each other, normalizes and
+reports. In the first rows each library has its own default
 minibatches (two per pass in ours, 128 transitions in sb3-contrib), in the others both have the
 same. "Two" LSTMs, one for the actor and one for the critic, are sb3-contrib's default; "one LSTM"
 serves both, as in ours, and learns nothing from the critic there.
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 _AT_MOST = 0.1
 _ENDLESS = 10**9
 _MATRIX = 1024
+_TURN = 3
 _THEIR_BATCH = 128
 _ONE_LSTM = {"shared_lstm": True, "enable_critic_lstm": False}
 
@@ -147,13 +149,26 @@ def compare_learners(settings: tuple[Setting, ...], repetitions: int) -> Iterato
     """Compare with both kinds of RecurrentPPO in every setting."""
     for setting in settings:
         for kind, policy in (("one LSTM", _ONE_LSTM), ("two", {})):
-            yield compare(
+            turns = compare(
                 f"{setting.name}; {kind}",
-                build_trainer(setting).update,
-                build_reference(setting, policy),
+                _take_turn(build_trainer(setting).update),
+                _take_turn(build_reference(setting, policy)),
                 repetitions=repetitions,
                 at_most=_AT_MOST,
             )
+            yield replace(
+                turns,
+                ours_milliseconds=turns.ours_milliseconds / _TURN,
+                reference_milliseconds=turns.reference_milliseconds / _TURN,
+            )
+
+
+def _take_turn(update: Callable[[], object]) -> Callable[[], object]:
+    def turn() -> None:
+        for _ in range(_TURN):
+            update()
+
+    return turn
 
 
 def build_trainer(setting: Setting) -> Trainer:

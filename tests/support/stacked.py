@@ -180,7 +180,12 @@ LAYERS = {
     "convolution on small maps": Case(
         lambda: nn.Conv2d(2, 3, 3, padding=1), draw_floats(7, 2, 4, 4)
     ),
+    "convolution of many channels on small maps": Case(
+        lambda: nn.Conv2d(9, 4, 3, padding=1), draw_floats(16, 9, 3, 3)
+    ),
     "convolution": Case(lambda: nn.Conv2d(4, 3, 3, padding=1), MAPS),
+    "convolution with strides": Case(lambda: nn.Conv2d(4, 3, 3, stride=(1, 2), padding=2), MAPS),
+    "convolution that widens": Case(lambda: nn.Conv2d(1, 9, 3, padding=1), draw_floats(7, 1, 5, 5)),
     "convolution of many channels": Case(
         lambda: nn.Conv2d(16, 17, 3, padding=1), draw_floats(7, 16, 5, 5)
     ),

@@ -37,6 +37,7 @@ __all__ = ["Lowering", "choose_lowering", "convolve"]
 
 _DENSE_PIXELS: Final = 16
 _DENSE_NUMBERS: Final = 512
+_DENSE_SAMPLES: Final = 16
 _MANY_CHANNELS: Final = 8
 _STRIP_HEIGHTS: Final = 4
 _STRIP_OUTPUTS: Final = 15
@@ -62,9 +63,11 @@ def choose_lowering(geometry: Geometry, samples: int) -> Lowering:
         return Lowering.POINTWISE
     inputs, outputs, pixels = geometry.inputs, geometry.outputs, prod(geometry.size)
     matrix = inputs * pixels * outputs * prod(geometry.output_size)
-    is_small = max(inputs, outputs) < _MANY_CHANNELS and pixels <= _DENSE_PIXELS
-    is_free = pixels <= prod(geometry.kernel)  # no more products than columns would make
-    if (is_small or is_free) and matrix <= _DENSE_NUMBERS * samples:
+    if max(inputs, outputs) < _MANY_CHANNELS:
+        is_dense = pixels <= _DENSE_PIXELS and matrix <= _DENSE_NUMBERS * samples
+    else:  # where no more is multiplied than with columns
+        is_dense = pixels <= prod(geometry.kernel) and samples >= _DENSE_SAMPLES
+    if is_dense:
         return Lowering.DENSE
     is_low = geometry.size[0] <= _STRIP_HEIGHTS * geometry.kernel[0]
     if is_low and outputs <= min(_STRIP_OUTPUTS, _STRIP_WIDENING * inputs):

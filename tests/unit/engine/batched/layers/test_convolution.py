@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import product
 
 import pytest
@@ -7,7 +8,12 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from tamiyo.engine.batched.layers.convolution import Lowering, choose_lowering, convolve
+from tamiyo.engine.batched.layers.convolution import (
+    _MANY_CHANNELS,
+    Lowering,
+    choose_lowering,
+    convolve,
+)
 from tamiyo.engine.batched.layers.geometry import Geometry
 from tests.support.stacked import Case, draw_floats, run_stacked, seeded
 
@@ -70,6 +76,18 @@ def test_every_lowering_is_the_convolution_in_any_geometry(lowering, networks):
         ours = convolve(*parts, geometry, lowering)
         theirs = convolve_plainly(*parts, geometry)
         assert ours.shape == theirs.shape == (networks, 3, *geometry.output_size, 4)
+        assert_all_close(
+            (ours, *find_gradients(ours, parts)), (theirs, *find_gradients(theirs, parts))
+        )
+
+
+@pytest.mark.parametrize("networks", [1, 3])
+def test_the_weights_of_many_channels_are_copied_tap_by_tap(networks):
+    for small in GRID:
+        geometry = replace(small, inputs=_MANY_CHANNELS)
+        parts = draw(geometry, networks)
+        ours = convolve(*parts, geometry, Lowering.DENSE)
+        theirs = convolve_plainly(*parts, geometry)
         assert_all_close(
             (ours, *find_gradients(ours, parts)), (theirs, *find_gradients(theirs, parts))
         )
