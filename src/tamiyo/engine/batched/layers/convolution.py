@@ -38,6 +38,7 @@ __all__ = ["Lowering", "choose_lowering", "convolve"]
 _DENSE_PIXELS: Final = 16
 _DENSE_NUMBERS: Final = 512
 _DENSE_SAMPLES: Final = 16
+_LARGEST_MATRIX: Final = 1 << 18
 _MANY_CHANNELS: Final = 8
 _STRIP_HEIGHTS: Final = 4
 _STRIP_OUTPUTS: Final = 15
@@ -66,7 +67,8 @@ def choose_lowering(geometry: Geometry, samples: int) -> Lowering:
     if max(inputs, outputs) < _MANY_CHANNELS:
         is_dense = pixels <= _DENSE_PIXELS and matrix <= _DENSE_NUMBERS * samples
     else:  # where no more is multiplied than with columns
-        is_dense = pixels <= prod(geometry.kernel) and samples >= _DENSE_SAMPLES
+        is_free = pixels <= prod(geometry.kernel)
+        is_dense = is_free and samples >= _DENSE_SAMPLES and matrix <= _LARGEST_MATRIX
     if is_dense:
         return Lowering.DENSE
     is_low = geometry.size[0] <= _STRIP_HEIGHTS * geometry.kernel[0]

@@ -160,6 +160,17 @@ def test_every_lowering_is_chosen_for_some_shape():
     assert chosen == set(Lowering)
 
 
+@pytest.mark.parametrize(
+    ("channels", "samples", "lowering"),
+    [(64, 64, Lowering.DENSE), (64, 4, Lowering.GROUPED), (512, 64, Lowering.GROUPED)],
+)
+def test_a_matrix_is_written_out_where_it_is_used_often_and_not_too_large(
+    channels, samples, lowering
+):
+    geometry = Geometry(inputs=channels, outputs=channels, size=(2, 2), kernel=(3, 3))
+    assert choose_lowering(replace(geometry, padding=(1, 1)), samples) == lowering
+
+
 @pytest.mark.parametrize("setting", [{"padding_mode": "circular"}, {"padding": "same"}])
 def test_padding_by_anything_but_a_number_of_zeros_is_refused(setting):
     case = Case(lambda: nn.Conv2d(2, 2, 3, **{"padding": 1} | setting), draw_floats(2, 2, 5, 5))
