@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import product
 from math import prod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -56,14 +56,9 @@ class Geometry:
 
     def along_height(self) -> Geometry:
         """What is left of it for a map of one column."""
-        return replace(
-            self,
-            size=(self.size[0], 1),
-            kernel=(self.kernel[0], 1),
-            stride=(self.stride[0], 1),
-            padding=(self.padding[0], 0),
-            dilation=(self.dilation[0], 1),
-        )
+        names = ("size", "kernel", "stride", "dilation")
+        one_column: dict[str, Any] = {name: (getattr(self, name)[0], 1) for name in names}
+        return replace(self, padding=(self.padding[0], 0), **one_column)
 
     def spans(self) -> list[tuple[slice, slice]]:
         """What each column of the kernel reads along the width, and what that contributes to."""

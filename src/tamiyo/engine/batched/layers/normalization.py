@@ -24,7 +24,7 @@ def per_channel(numbers: Tensor) -> Tensor:
 @batches(nn.LayerNorm)
 def _layer_norm(layer: nn.LayerNorm, rows: Rows, features: Tensor) -> Tensor:
     numbers = features.reshape(-1, prod(layer.normalized_shape))
-    normal = _normalize_rows(numbers, layer.eps).view(features.shape)
+    normal: Tensor = _LayerNorm.apply(numbers, layer.eps).view(features.shape)  # type: ignore[no-untyped-call]  # torch's
     if not layer.elementwise_affine:
         return normal
     apart = normal.unflatten(0, (rows.count, -1))
@@ -33,11 +33,6 @@ def _layer_norm(layer: nn.LayerNorm, rows: Rows, features: Tensor) -> Tensor:
     if layer.bias is not None:
         scaled = scaled + rows["bias"].view(*shape, *layer.normalized_shape)
     return scaled.view_as(features)
-
-
-def _normalize_rows(numbers: Tensor, eps: float) -> Tensor:
-    normal: Tensor = _LayerNorm.apply(numbers, eps)  # type: ignore[no-untyped-call]  # torch's
-    return normal
 
 
 class _LayerNorm(torch.autograd.Function):
@@ -56,31 +51,19 @@ class _LayerNorm(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:  # noqa: ANN401  # torch's own
         """Return the gradient of the numbers."""
         numbers, mean, inverse = ctx.saved_tensors
-        of_numbers, _, _ = torch.ops.aten.native_layer_norm_backward(
-            gradient.contiguous(),
-            numbers,
-            numbers.shape[1:],
-            mean,
-            inverse,
-            None,
-            None,
-            [True, False, False],
-        )
-        return of_numbers, None
+        backward = torch.ops.aten.native_layer_norm_backward
+        shape, wanted = numbers.shape[1:], [True, False, False]
+        found = backward(gradient.contiguous(), numbers, shape, mean, inverse, None, None, wanted)
+        return found[0], None
 
 
 @batches(nn.GroupNorm, layout=Layout.MAPS)
 def _group_norm(layer: nn.GroupNorm, rows: Rows, maps: Tensor) -> Tensor:
     groups = maps.reshape(len(maps), layer.num_groups, -1, maps.shape[-1])  # [R, G, numbers, B]
-    normal = _standardize(groups, layer.eps).view(maps.shape)
+    normal: Tensor = _Standardize.apply(groups, layer.eps).view(maps.shape)  # type: ignore[no-untyped-call]  # torch's
     if not layer.affine:
         return normal
     return normal * per_channel(rows["weight"]) + per_channel(rows["bias"])
-
-
-def _standardize(numbers: Tensor, eps: float) -> Tensor:
-    standardized: Tensor = _Standardize.apply(numbers, eps)  # type: ignore[no-untyped-call]  # torch's
-    return standardized
 
 
 class _Standardize(torch.autograd.Function):
@@ -91,7 +74,7 @@ class _Standardize(torch.autograd.Function):
         """Return the standardized numbers."""
         centered = numbers - numbers.mean(dim=2, keepdim=True)
         variance = centered.square().mean(dim=2, keepdim=True)
-        inverse = variance.add_(eps).sqrt_().reciprocal_()
+        inverse = _invert(variance + eps)
         normal = centered.mul_(inverse)
         ctx.save_for_backward(normal, inverse)
         return normal
@@ -119,22 +102,18 @@ def _batch_norm(layer: nn.BatchNorm2d, rows: Rows, maps: Tensor) -> Tensor:
         shift = -rows["running_mean"].flatten() * scale
         shift = shift if bias is None else bias + shift
         return (numbers * scale.unsqueeze(1)).add_(shift.unsqueeze(1)).view(maps.shape)
-    normal, mean, variance = _normalize_channels(numbers, weight, bias, layer.eps)
+    size = numbers.shape[2]
+    if size == 1:
+        message = f"a channel must have more than one value in training, got {list(maps.shape)}"
+        raise ValueError(message)
+    normal, mean, variance = _BatchNorm.apply(numbers, weight, bias, layer.eps)  # type: ignore[no-untyped-call]  # torch's
     if layer.training and layer.track_running_stats and rows.keeps_statistics:
-        size = numbers.shape[2]
         for name, found in (("mean", mean), ("var", variance * (size / (size - 1)))):
             statistic = rows[f"running_{name}"]
-            change = (found.view_as(statistic) - statistic) * layer.momentum
-            statistic.add_(change)
+            statistic.add_((found.view_as(statistic) - statistic) * layer.momentum)
         rows["num_batches_tracked"].add_(1)
-    return normal.view(maps.shape)
-
-
-def _normalize_channels(
-    numbers: Tensor, weight: Tensor | None, bias: Tensor | None, eps: float
-) -> tuple[Tensor, Tensor, Tensor]:
-    found: tuple[Tensor, Tensor, Tensor] = _BatchNorm.apply(numbers, weight, bias, eps)  # type: ignore[no-untyped-call]  # torch's
-    return found
+    normalized: Tensor = normal.view(maps.shape)
+    return normalized
 
 
 class _BatchNorm(torch.autograd.Function):
@@ -164,21 +143,10 @@ class _BatchNorm(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor, *_: Tensor) -> tuple[Tensor | None, ...]:  # noqa: ANN401  # torch's own
         """Return the gradients of numbers, weight and bias."""
         numbers, weight, mean, inverse = ctx.saved_tensors
-        return (
-            *torch.ops.aten.native_batch_norm_backward(
-                gradient.contiguous(),
-                numbers,
-                weight,
-                None,
-                None,
-                mean,
-                inverse,
-                True,  # noqa: FBT003  # by the statistics of the batch
-                ctx.eps,
-                list(ctx.needs_input_grad[:3]),
-            ),
-            None,
-        )
+        known = gradient.contiguous(), numbers, weight, None, None, mean, inverse
+        wanted = list(ctx.needs_input_grad[:3])
+        backward = torch.ops.aten.native_batch_norm_backward
+        return *backward(*known, train=True, eps=ctx.eps, output_mask=wanted), None
 
 
 def _invert(variance: Tensor) -> Tensor:

@@ -47,3 +47,10 @@ def test_a_cumulative_average_is_refused():
     case = Case(lambda: nn.BatchNorm2d(3, momentum=None), BATCH_NORM.draw)
     with pytest.raises(NotImplementedError, match="must have a momentum"):
         run_stacked(case, [0])
+
+
+@pytest.mark.parametrize("run", [run_stacked, run_plainly])
+def test_a_channel_of_one_value_is_refused_in_training(run):
+    case = Case(lambda: nn.BatchNorm2d(3), draw_floats(1, 3, 1, 1))
+    with pytest.raises(ValueError, match=r"more than (one|1) value"):
+        run(case, [0])
