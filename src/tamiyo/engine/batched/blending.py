@@ -214,8 +214,8 @@ def _split_parts(features: Tensor, parts: Sequence[_Part]) -> Iterator[tuple[_Pa
     return zip(parts, features.split([part.count for part in parts]), strict=True)
 
 
-def _concatenate(parts: Sequence[Tensor]) -> Tensor:
-    return parts[0] if len(parts) == 1 else torch.cat(list(parts))
+def _concatenate(parts: list[Tensor]) -> Tensor:
+    return parts[0] if len(parts) == 1 else torch.cat(parts)
 
 
 def _run_group(part: _Part, features: Tensor, like: Features) -> Tensor:

@@ -80,10 +80,12 @@ class RowOptimizer:
         groups: dict[tuple[float, float, bool], list[int]] = {}
         for row, rate, decay in zip(terms.rows, terms.rates, terms.decays, strict=True):
             groups.setdefault((rate, decay, steps[row] == 0), []).append(row)
+        increments = torch.zeros_like(bank.steps)
+        increments[list(terms.rows)] = 1
         return RowPlan(
             bank=bank,
             rows=terms.rows,
-            counted=torch.tensor(list(terms.rows), device=bank.device),
+            increments=increments,
             step=partial(update, self.settings),
             groups=[
                 _RowGroup(bank, rows, names, (rate, decay), is_new=is_new)
@@ -99,20 +101,20 @@ class RowPlan:
     Attributes:
         bank: The bank.
         rows: The rows.
-        counted: The rows once more, as an index.
+        increments: What a step adds to the bank's step counts: 1 for the rows, else 0.
         step: Steps a group of them.
         groups: Those on equal terms.
     """
 
     bank: Bank
     rows: Sequence[int]
-    counted: Tensor
+    increments: Tensor
     step: Callable[[_RowGroup], None]
     groups: Sequence[_RowGroup]
 
     def run(self) -> None:
         """Make one step; the bank's gradients are there."""
-        self.bank.steps.index_add_(0, self.counted, torch.ones_like(self.counted).float())
+        self.bank.steps.add_(self.increments)
         for group in self.groups:
             self.step(group)
             group.is_new = False

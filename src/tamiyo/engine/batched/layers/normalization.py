@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from tamiyo.engine.batched.layers.registry import Layout, batches
 
@@ -41,9 +42,8 @@ class _LayerNorm(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, numbers: Tensor, eps: float) -> Tensor:  # noqa: ANN401  # torch's own
         """Return normalized numbers, [N, D]."""
-        mean = numbers.mean(dim=1, keepdim=True)
-        centered = numbers - mean
-        inverse = _invert(centered.square().mean(dim=1, keepdim=True) + eps)
+        centered, mean, variance = _center(numbers, dim=1)
+        inverse = _invert(variance + eps)
         ctx.save_for_backward(numbers, mean, inverse)
         return centered.mul_(inverse)
 
@@ -72,8 +72,7 @@ class _Standardize(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, numbers: Tensor, eps: float) -> Tensor:  # noqa: ANN401  # torch's own
         """Return the standardized numbers."""
-        centered = numbers - numbers.mean(dim=2, keepdim=True)
-        variance = centered.square().mean(dim=2, keepdim=True)
+        centered, _, variance = _center(numbers, dim=2)
         inverse = _invert(variance + eps)
         normal = centered.mul_(inverse)
         ctx.save_for_backward(normal, inverse)
@@ -97,11 +96,8 @@ def _batch_norm(layer: nn.BatchNorm2d, rows: Rows, maps: Tensor) -> Tensor:
     numbers = maps.reshape(1, rows.count * layer.num_features, -1)  # a channel's side by side
     weight, bias = (rows[name].flatten() if layer.affine else None for name in ("weight", "bias"))
     if not layer.training and layer.track_running_stats:
-        scale = _invert(rows["running_var"].flatten() + layer.eps)
-        scale = scale if weight is None else scale * weight
-        shift = -rows["running_mean"].flatten() * scale
-        shift = shift if bias is None else bias + shift
-        return (numbers * scale.unsqueeze(1)).add_(shift.unsqueeze(1)).view(maps.shape)
+        known = rows["running_mean"].flatten(), rows["running_var"].flatten(), weight, bias
+        return F.batch_norm(numbers, *known, eps=layer.eps).view(maps.shape)
     size = numbers.shape[2]
     if size == 1:
         message = f"a channel must have more than one value in training, got {list(maps.shape)}"
@@ -128,11 +124,10 @@ class _BatchNorm(torch.autograd.Function):
         eps: float,
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Return normalized numbers [1, C, n], and mean and variance of each channel, [C]."""
-        mean = numbers.mean(dim=2)
-        centered = numbers - mean.unsqueeze(2)
-        variance = centered.square().mean(dim=2)[0]
+        centered, *moments = _center(numbers, dim=2)
+        mean, variance = (moment.flatten() for moment in moments)
         inverse = _invert(variance + eps)
-        ctx.save_for_backward(numbers, weight, mean[0], inverse)
+        ctx.save_for_backward(numbers, weight, mean, inverse)
         ctx.mark_non_differentiable(mean, variance)
         ctx.eps = eps
         scale = inverse if weight is None else inverse * weight
@@ -147,6 +142,13 @@ class _BatchNorm(torch.autograd.Function):
         wanted = list(ctx.needs_input_grad[:3])
         backward = torch.ops.aten.native_batch_norm_backward
         return *backward(*known, train=True, eps=ctx.eps, output_mask=wanted), None
+
+
+def _center(numbers: Tensor, *, dim: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Return numbers less their mean along an axis, that mean and their variance."""
+    mean = numbers.mean(dim=dim, keepdim=True)
+    centered = numbers - mean
+    return centered, mean, centered.square().mean(dim=dim, keepdim=True)
 
 
 def _invert(variance: Tensor) -> Tensor:
